@@ -1,0 +1,1 @@
+"""tinycnn: a light CNN framework for the CPU."""

@@ -1,0 +1,94 @@
+"""Process-wide settings and the environment variables they start from.
+
+==========================  =========================================================================================
+``TINYCNN_BACKEND``         "c", "numba", "numpy" or "auto" (default): which kernels run
+``TINYCNN_NUM_THREADS``     threads of the kernels; then ``OMP_NUM_THREADS``; then the cores this process may use
+``TINYCNN_ISA``             forces one level of the C kernels: "x86_v4", "x86_v3", "neon" or "baseline"
+``TINYCNN_DATA``            a folder with the data sets' files
+``TINYCNN_CACHE``           where downloads are kept (default: the platform's cache folder)
+``TINYCNN_BUILD``           at install time: "require" makes a missing C compiler an error, "skip" builds no C
+==========================  =========================================================================================
+
+This module imports nothing of tinycnn but its errors, so that every floor may read it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from tinycnn.errors import ArgumentError
+
+__all__ = ["available_cores", "default_num_threads", "epsilon", "floatx", "image_data_format", "set_floatx"]
+
+#: The most threads anybody may ask for: more than any machine has, few enough not to exhaust one.
+MAX_THREADS = 1024
+
+_floatx = "float32"
+
+
+def floatx() -> str:
+    """The dtype of new weights and of converted inputs: "float32" (default) or "float64"."""
+    return _floatx
+
+
+def set_floatx(dtype: str) -> None:
+    """Set `floatx`. Raises ArgumentError for anything but "float32" and "float64"."""
+    global _floatx
+    if dtype not in ("float32", "float64"):
+        raise ArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
+    _floatx = dtype
+
+
+def image_data_format() -> str:
+    """Always "channels_last": what the kernels are laid out for."""
+    return "channels_last"
+
+
+def epsilon() -> float:
+    """The fuzz factor of Keras's losses, 1e-7."""
+    return 1e-7
+
+
+def available_cores() -> int:
+    """Cores this process may use: the CPU affinity mask, cut by the cgroup's CPU quota (v2 or v1) where there is one."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        cores = os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, min(cores, math.ceil(quota))) if quota else max(1, cores)
+
+
+def _cgroup_quota() -> float | None:
+    """The CPU quota in cores, or None where none is set."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        pass
+    try:
+        quota_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text())
+        period_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text())
+        return quota_us / period_us if quota_us > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def default_num_threads() -> int:
+    """TINYCNN_NUM_THREADS, else OMP_NUM_THREADS, else `available_cores`. Raises ArgumentError if tinycnn's own variable is malformed."""
+    own = os.environ.get("TINYCNN_NUM_THREADS", "").strip()
+    if own:
+        return check_num_threads(int(own) if own.isdecimal() else own, "TINYCNN_NUM_THREADS")
+    inherited = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # may be a list, one number per nesting level
+    if inherited.isdecimal() and int(inherited) >= 1:
+        return min(int(inherited), MAX_THREADS)
+    return min(available_cores(), MAX_THREADS)
+
+
+def check_num_threads(value: object, name: str = "num_threads") -> int:
+    """`value` if it is an int from 1 to MAX_THREADS, else ArgumentError naming `name`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not 1 <= value.__index__() <= MAX_THREADS:
+        raise ArgumentError(f"{name} must be an int from 1 to {MAX_THREADS}, got {value!r}")
+    return int(value.__index__())

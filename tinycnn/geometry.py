@@ -1,0 +1,246 @@
+"""Every output-size and padding formula, and every shape check of convolution and pooling.
+
+A geometry is made once, by `conv2d_geometry` or `pool2d_geometry`, from what the user gave; rules, layers, ``summary()`` and
+all backends read the same frozen object, so no formula stands twice. Activations are (N, H, W, C), kernels (KH, KW, C // groups, O).
+
+The formulas are TensorFlow's and Keras's (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2)::
+
+    extent = (k - 1) * dilation + 1
+    'valid':   out = floor((n - extent) / stride) + 1
+    'same':    out = ceil(n / stride);  pad = max(0, (out - 1) * stride + extent - n), the odd cell at the bottom / right
+    explicit:  out = floor((n + before + after - extent) / stride) + 1
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError
+
+__all__ = [
+    "Conv2dGeometry",
+    "Padding",
+    "Pool2dGeometry",
+    "conv2d_geometry",
+    "normalize_pair",
+    "normalize_padding",
+    "pool2d_geometry",
+]
+
+Padding: TypeAlias = Literal["same", "valid"] | int | Sequence[int] | Sequence[Sequence[int]]
+Pair: TypeAlias = tuple[int, int]
+
+#: No tensor may hold more elements than this: byte sizes then stay far below 2**63 in any product the kernels form.
+MAX_ELEMENTS = 2**48
+
+
+@dataclass(frozen=True, slots=True)
+class Conv2dGeometry:
+    """One 2-D convolution, normalised. Sizes are counts of cells; `pad_*` are the zero rows / columns around the input."""
+
+    batch: int
+    in_h: int
+    in_w: int
+    in_channels: int
+    out_h: int
+    out_w: int
+    out_channels: int
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    dilation_h: int
+    dilation_w: int
+    pad_top: int
+    pad_bottom: int
+    pad_left: int
+    pad_right: int
+    groups: int
+
+    @property
+    def in_shape(self) -> tuple[int, int, int, int]:
+        """(N, H, W, C)"""
+        return self.batch, self.in_h, self.in_w, self.in_channels
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int, int]:
+        """(KH, KW, C // groups, O)"""
+        return self.kernel_h, self.kernel_w, self.in_channels // self.groups, self.out_channels
+
+    @property
+    def out_shape(self) -> tuple[int, int, int, int]:
+        """(N, OH, OW, O)"""
+        return self.batch, self.out_h, self.out_w, self.out_channels
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one dense forward pass (padding counted as work)."""
+        return self.batch * self.out_h * self.out_w * self.out_channels * (self.in_channels // self.groups) * self.kernel_h * self.kernel_w
+
+
+@dataclass(frozen=True, slots=True)
+class Pool2dGeometry:
+    """One 2-D pooling, normalised. Padding cells are never read: max ignores them, average divides by the valid cells only."""
+
+    batch: int
+    in_h: int
+    in_w: int
+    channels: int
+    out_h: int
+    out_w: int
+    window_h: int
+    window_w: int
+    stride_h: int
+    stride_w: int
+    pad_top: int
+    pad_bottom: int
+    pad_left: int
+    pad_right: int
+
+    @property
+    def in_shape(self) -> tuple[int, int, int, int]:
+        """(N, H, W, C)"""
+        return self.batch, self.in_h, self.in_w, self.channels
+
+    @property
+    def out_shape(self) -> tuple[int, int, int, int]:
+        """(N, OH, OW, C)"""
+        return self.batch, self.out_h, self.out_w, self.channels
+
+
+def normalize_pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
+    """`value` as a pair of ints >= `minimum`; an int stands for both axes. Raises ArgumentError / DTypeError naming `name`."""
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        items = (value, value) if hasattr(value, "__index__") else tuple(value)  # type: ignore[arg-type]
+        pair = tuple(operator.index(v) for v in items)
+    except TypeError:
+        raise DTypeError(f"{name} must be an int or a pair of ints, got {value!r}") from None
+    if len(pair) == 1:
+        pair *= 2
+    if len(pair) != 2 or min(pair) < minimum:
+        raise ArgumentError(f"{name} must be an int or a pair of ints >= {minimum}, got {value!r}")
+    return pair
+
+
+def normalize_padding(padding: Padding) -> Literal["same", "valid"] | tuple[Pair, Pair]:
+    """'same', 'valid' (any case), or ((top, bottom), (left, right)) from p, (p_h, p_w) or the full form."""
+    if isinstance(padding, str):
+        lowered = padding.lower()
+        if lowered not in ("same", "valid"):
+            raise ArgumentError(f"padding must be 'same', 'valid' or explicit ints, got {padding!r}")
+        return lowered  # type: ignore[return-value]
+    if hasattr(padding, "__index__") or not hasattr(padding, "__len__"):
+        rows = columns = normalize_pair(padding, "padding", minimum=0)  # type: ignore[arg-type]
+    elif len(padding) == 2 and all(hasattr(p, "__len__") for p in padding):
+        rows, columns = (normalize_pair(p, "padding", minimum=0) for p in padding)  # type: ignore[arg-type]
+    else:
+        p_h, p_w = normalize_pair(padding, "padding", minimum=0)  # type: ignore[arg-type]
+        rows, columns = (p_h, p_h), (p_w, p_w)
+    return rows, columns
+
+
+def _span(n: int, extent: int, stride: int, padding: str | Pair, axis: str, what: str) -> tuple[int, int, int]:
+    """(out, before, after) along one axis; see the formulas at the top of the file."""
+    if padding == "same":
+        out = -(-n // stride)
+        total = max(0, (out - 1) * stride + extent - n)
+        return out, total // 2, total - total // 2
+    before, after = (0, 0) if isinstance(padding, str) else padding
+    room = n + before + after - extent
+    if n and room < 0:
+        raise ShapeError(
+            f"{what} spans {extent} cells along the {axis}, but the input has only {n + before + after} there (padding included); "
+            f"use padding='same' or a smaller {what}"
+        )
+    return max(0, room // stride + 1) if n else 0, before, after
+
+
+def _check_shape(shape: Sequence[int], rank: int, name: str, layout: str) -> tuple[int, ...]:
+    shape = tuple(shape)
+    if len(shape) != rank:
+        raise ShapeError(f"{name} must have {rank} dimensions {layout}, got shape {shape}")
+    if min(shape) < 0 or _product(shape) > MAX_ELEMENTS:
+        raise ShapeError(f"{name} has an impossible shape {shape}")
+    return shape
+
+
+def _product(shape: Sequence[int]) -> int:
+    total = 1
+    for n in shape:
+        total *= max(n, 1)
+    return total
+
+
+def conv2d_geometry(
+    x_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    *,
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    dilation_rate: int | Sequence[int] = 1,
+    groups: int | None = None,
+) -> Conv2dGeometry:
+    """The geometry of a 2-D convolution.
+
+    Args:
+        x_shape: (N, H, W, C).
+        kernel_shape: (KH, KW, C // groups, O).
+        strides, dilation_rate: int or pair (height, width), >= 1.
+        padding: 'same', 'valid', p, (p_h, p_w) or ((top, bottom), (left, right)).
+        groups: number of channel groups; None takes it from the shapes, C // kernel_shape[2].
+
+    Raises:
+        ShapeError, ArgumentError, DTypeError: naming the argument, what came and what was expected.
+    """
+    n, h, w, c = _check_shape(x_shape, 4, "inputs", "(batch, height, width, channels)")
+    kh, kw, kc, o = _check_shape(kernel_shape, 4, "kernel", "(height, width, in_channels / groups, out_channels)")
+    s_h, s_w = normalize_pair(strides, "strides")
+    d_h, d_w = normalize_pair(dilation_rate, "dilation_rate")
+    if min(kh, kw, kc, o) < 1:
+        raise ShapeError(f"kernel must have at least one cell along every axis, got shape {(kh, kw, kc, o)}")
+    if c % kc or c == 0:
+        raise ShapeError(
+            f"inputs have {c} channels, but the kernel of shape {(kh, kw, kc, o)} expects {kc} (or a multiple of it, as groups)"
+        )
+    if groups is None:
+        groups = c // kc
+    if groups < 1 or c != kc * groups:
+        raise ShapeError(
+            f"inputs have {c} channels, but the kernel of shape {(kh, kw, kc, o)} with groups={groups} expects {kc * max(groups, 1)}"
+        )
+    if o % groups:
+        raise ShapeError(f"the kernel has {o} output channels, which {groups} groups do not divide")
+    pads = normalize_padding(padding)
+    rows, columns = (pads, pads) if isinstance(pads, str) else pads
+    out_h, top, bottom = _span(h, (kh - 1) * d_h + 1, s_h, rows, "height", "kernel")
+    out_w, left, right = _span(w, (kw - 1) * d_w + 1, s_w, columns, "width", "kernel")
+    _check_shape((n, out_h, out_w, o), 4, "output", "")
+    _check_shape((n, h + top + bottom, w + left + right, c), 4, "padded inputs", "")
+    return Conv2dGeometry(n, h, w, c, out_h, out_w, o, kh, kw, s_h, s_w, d_h, d_w, top, bottom, left, right, groups)
+
+
+def pool2d_geometry(
+    x_shape: Sequence[int],
+    *,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+) -> Pool2dGeometry:
+    """The geometry of a 2-D pooling over x_shape (N, H, W, C); `strides` defaults to `pool_size`. Raises like `conv2d_geometry`."""
+    n, h, w, c = _check_shape(x_shape, 4, "inputs", "(batch, height, width, channels)")
+    k_h, k_w = normalize_pair(pool_size, "pool_size")
+    s_h, s_w = (k_h, k_w) if strides is None else normalize_pair(strides, "strides")
+    pads = normalize_padding(padding)
+    rows, columns = (pads, pads) if isinstance(pads, str) else pads
+    out_h, top, bottom = _span(h, k_h, s_h, rows, "height", "pool_size")
+    out_w, left, right = _span(w, k_w, s_w, columns, "width", "pool_size")
+    if max(top, bottom) >= k_h or max(left, right) >= k_w:
+        raise ArgumentError(
+            f"padding must be smaller than pool_size {(k_h, k_w)}, else a window would hold no input at all; got {padding!r}"
+        )
+    return Pool2dGeometry(n, h, w, c, out_h, out_w, k_h, k_w, s_h, s_w, top, bottom, left, right)

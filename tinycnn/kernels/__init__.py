@@ -1,0 +1,1 @@
+"""The kernels: ndarrays in, ndarrays out. `spec.KernelSet` is the interface, `select` chooses the backend."""

@@ -1,0 +1,1 @@
+"""Which backend computes: `use_backend`, and the thread count they all share."""
