@@ -1,1 +1,100 @@
-"""tinycnn: a light CNN framework for the CPU."""
+"""tinycnn: a light CNN framework for the CPU.
+
+    import tinycnn
+    from tinycnn.models import Sequential
+    from tinycnn.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
+
+The submodules follow Keras: `models`, `layers`, `losses`, `metrics`, `optimizers`, `callbacks`, `datasets`, `utils`, `ops`.
+They are imported when first named, so that ``import tinycnn`` costs little more than ``import numpy``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tinycnn import errors
+from tinycnn.version import __version__
+
+if TYPE_CHECKING:
+    from tinycnn import (
+        activations,
+        autograd,
+        callbacks,
+        config,
+        datasets,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        regularizers,
+        testing,
+        utils,
+    )
+    from tinycnn.autograd import Tensor, Variable, no_grad
+    from tinycnn.kernels.select import available_backends, backend, get_num_threads, set_num_threads, show_config, use_backend
+    from tinycnn.layers import Input
+    from tinycnn.models import Model, Sequential
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "Tensor",
+    "Variable",
+    "__version__",
+    "activations",
+    "autograd",
+    "available_backends",
+    "backend",
+    "callbacks",
+    "config",
+    "datasets",
+    "errors",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "no_grad",
+    "ops",
+    "optimizers",
+    "regularizers",
+    "set_num_threads",
+    "show_config",
+    "testing",
+    "use_backend",
+    "utils",
+]
+
+#: Where the names live that are not submodules.
+_HOMES = {
+    "Input": "tinycnn.layers",
+    "Model": "tinycnn.models",
+    "Sequential": "tinycnn.models",
+    "Tensor": "tinycnn.ops",  # through ops, which gives Tensor its operators
+    "Variable": "tinycnn.ops",
+    "no_grad": "tinycnn.autograd",
+    **dict.fromkeys(
+        ("available_backends", "backend", "get_num_threads", "set_num_threads", "show_config", "use_backend"), "tinycnn.kernels.select"
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name in __all__:
+        value = importlib.import_module(f"tinycnn.{name}")
+    else:
+        raise AttributeError(f"module 'tinycnn' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

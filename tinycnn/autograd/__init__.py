@@ -1,1 +1,9 @@
+"""Reverse-mode automatic differentiation: `engine` is the tape, `tensor` and `variable` are what stands on it."""
 
+from tinycnn.autograd.engine import is_grad_enabled, no_grad
+from tinycnn.autograd.tensor import Tensor, apply
+from tinycnn.autograd.variable import Variable
+
+import tinycnn.ops  # noqa: E402, F401, I001  (last: it gives Tensor its operators)
+
+__all__ = ["Tensor", "Variable", "apply", "is_grad_enabled", "no_grad"]

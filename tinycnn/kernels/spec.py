@@ -41,9 +41,12 @@ class KernelSet(Protocol):
         """An uninitialised C-contiguous array, 64-byte aligned where the backend has its own allocator."""
         ...
 
-    # ------------------------------------------------------------------------------------------------ convolution
+    # ---- convolution
     def conv2d_forward(self, geometry: Conv2dGeometry, x: Array, w: Array, b: Array | None) -> Array:
-        """y[n,i,j,o] = b[o] + sum_{u,v,c} xpad[n, i*s+u*d, j*s+v*d, c] * w[u,v,c,o]; x `in_shape`, w `kernel_shape`, b (O,) -> `out_shape`."""
+        """y[n,i,j,o] = b[o] + sum_{u,v,c} xpad[n, i*s+u*d, j*s+v*d, c] * w[u,v,c,o].
+
+        x `in_shape`, w `kernel_shape`, b (O,) or None -> `out_shape`.
+        """
         ...
 
     def conv2d_backward_input(self, geometry: Conv2dGeometry, dy: Array, w: Array) -> Array:
@@ -54,7 +57,7 @@ class KernelSet(Protocol):
         """dw[u,v,c,o] = sum_{n,i,j} xpad[n, i*s+u*d, j*s+v*d, c] * dy[n,i,j,o] -> `kernel_shape`."""
         ...
 
-    # ------------------------------------------------------------------------------------------------ pooling
+    # ---- pooling
     def max_pool2d_forward(self, geometry: Pool2dGeometry, x: Array) -> tuple[Array, IntArray]:
         """The maximum of each window and where it is: -> y, argmax, both `out_shape`.
 
@@ -75,7 +78,7 @@ class KernelSet(Protocol):
         """Each dy is spread evenly over its window's valid cells -> `in_shape`."""
         ...
 
-    # ------------------------------------------------------------------------------------------------ dense algebra
+    # ---- dense algebra
     def matmul(self, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False) -> Array:
         """op(a) @ op(b) of two matrices, op being the transpose where asked; (M, K) @ (K, N) -> (M, N); K = 0 gives zeros."""
         ...
@@ -84,7 +87,7 @@ class KernelSet(Protocol):
         """(R, C) -> (C,): the sum over rows, the gradient of a bias."""
         ...
 
-    # ------------------------------------------------------------------------------------------------ bias + activation
+    # ---- bias + activation
     def bias_activation_forward(self, kind: Activation, x: Array, b: Array | None, alpha: float = 0.0) -> Array:
         """y = act(x + b), b (C,) along the last axis of x (any rank >= 1; any rank >= 0 if b is None).
 
@@ -95,11 +98,12 @@ class KernelSet(Protocol):
     def activation_backward(self, kind: Activation, dy: Array, y: Array, alpha: float = 0.0) -> Array:
         """dy * act'(x), where the derivative is read off the *output* y (same shape as dy).
 
-        linear 1; relu 1 if y > 0 else 0; leaky_relu 1 if y > 0 else alpha; elu 1 if y > 0 else y + alpha; sigmoid y * (1 - y); tanh 1 - y * y.
+        linear 1; relu 1 if y > 0 else 0; leaky_relu 1 if y > 0 else alpha; elu 1 if y > 0 else y + alpha; sigmoid y * (1 - y);
+        tanh 1 - y * y.
         """
         ...
 
-    # ------------------------------------------------------------------------------------------------ softmax + cross-entropy
+    # ---- softmax + cross-entropy
     def softmax(self, x: Array) -> Array:
         """(R, C) -> exp(x - max) / sum(exp(x - max)) along the last axis."""
         ...
@@ -112,7 +116,7 @@ class KernelSet(Protocol):
         """(R,), (R, C), (R, C) -> dlogits (R, C) = dloss * (probabilities * sum_c(targets) - targets)."""
         ...
 
-    # ------------------------------------------------------------------------------------------------ batch normalisation, over (R, C) rows
+    # ---- batch normalisation, over (R, C) rows
     def batch_norm_moments(self, x: Array) -> tuple[Array, Array]:
         """(R, C) -> mean (C,), biased variance (C,); two passes, so that a large mean costs no digits."""
         ...
@@ -126,12 +130,12 @@ class KernelSet(Protocol):
     ) -> tuple[Array, Array, Array]:
         """-> dx (R, C), dgamma (C,), dbeta (C,).
 
-        With xhat = (x - mean) / sqrt(variance + epsilon): dbeta = sum_r dy, dgamma = sum_r dy * xhat. Where `training`, mean and variance
-        are those of x itself: dx = gamma / sqrt(variance + epsilon) * (dy - dbeta / R - xhat * dgamma / R); else they are constants: dx = gamma * dy / sqrt(...).
+        With s = sqrt(variance + epsilon) and xhat = (x - mean) / s: dbeta = sum_r dy, dgamma = sum_r dy * xhat. Where `training`, mean and
+        variance are those of x itself: dx = gamma / s * (dy - dbeta / R - xhat * dgamma / R); else they are constants: dx = gamma / s * dy.
         """
         ...
 
-    # ------------------------------------------------------------------------------------------------ dropout
+    # ---- dropout
     def dropout_mask(self, shape: tuple[int, ...], rate: float, seed: int, dtype: DTypeLike) -> Array:
         """An array of 0 and 1 / (1 - rate), the same bytes in every backend for the same 64-bit seed; 0 <= rate < 1.
 
@@ -141,7 +145,7 @@ class KernelSet(Protocol):
         """
         ...
 
-    # ------------------------------------------------------------------------------------------------ optimizer steps, in place on flat arrays
+    # ---- optimizer steps, in place on flat arrays
     def sgd_step(self, w: Array, g: Array, m: Array | None, *, learning_rate: float, momentum: float = 0.0, nesterov: bool = False) -> None:
         """In place. Without m: w -= lr * g. With m: m = momentum * m - lr * g; w += m (nesterov: w += momentum * m - lr * g)."""
         ...

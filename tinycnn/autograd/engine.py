@@ -1,0 +1,135 @@
+"""The tape: which op made which tensor, and the walk back along it.
+
+`apply` runs a rule forward and, if any input wants a gradient, remembers it in a `Node`. `backward` sorts the nodes that lead to a
+tensor, without recursion, and runs each rule's vjp from the result to the leaves. A node links to the nodes of its inputs, not to
+the tensors: an intermediate value that no vjp saved is freed as soon as nobody else holds it.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tinycnn.errors import GraphError
+from tinycnn.kernels.select import current
+from tinycnn.kernels.spec import Array
+from tinycnn.rules.op import Op
+
+if TYPE_CHECKING:
+    from tinycnn.autograd.tensor import Tensor
+
+__all__ = ["Node", "backward", "is_grad_enabled", "no_grad", "record"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Mode(threading.local):
+    grad_enabled = True
+
+
+_mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops of this thread are recorded."""
+    return _mode.grad_enabled
+
+
+class no_grad:
+    """Context manager and decorator: inside, nothing is recorded and results do not require gradients. Per thread; nests."""
+
+    def __enter__(self) -> None:
+        self._before = _mode.grad_enabled
+        _mode.grad_enabled = False
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _mode.grad_enabled = self._before
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with no_grad():
+                return function(*args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+
+class Node:
+    """One recorded op. `inputs` holds, for each input, its node, its tensor where that is a leaf, or None where no gradient goes."""
+
+    __slots__ = ("geometry", "inputs", "needs", "op", "saved")
+
+    def __init__(self, op: type[Op], geometry: Any, saved: Any, inputs: tuple[Any, ...], needs: tuple[bool, ...]) -> None:
+        self.op: type[Op] | None = op
+        self.geometry = geometry
+        self.saved = saved
+        self.inputs: tuple[Node | Tensor | None, ...] = inputs
+        self.needs = needs
+
+    def release(self) -> None:
+        """Let go of everything saved; the node cannot be walked again."""
+        self.op = self.geometry = self.saved = None
+        self.inputs = ()
+
+
+def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str, Any]) -> tuple[Any, Any, Node | None]:
+    """Run `op` on the tensors' arrays: -> result array, what the rule saved, and the node (None if no gradient is wanted)."""
+    arrays = [None if t is None else t.data for t in inputs]
+    geometry = op.shape(*[None if a is None else a.shape for a in arrays], **parameters)
+    y, saved = op.forward(current(), geometry, *arrays)
+    if not _mode.grad_enabled:
+        return y, saved, None
+    needs = tuple([t is not None and t.requires_grad for t in inputs])
+    if True not in needs:
+        return y, saved, None
+    links = tuple([(t.node or t) if t is not None and t.requires_grad else None for t in inputs])
+    return y, saved, Node(op, geometry, saved, links, needs)
+
+
+def _sorted(root: Node) -> list[Node]:
+    """The nodes below `root`, each after all that it was computed from (depth-first, with a stack of its own)."""
+    order: list[Node] = []
+    seen = {id(root)}
+    stack = [(root, iter(root.inputs))]
+    while stack:
+        node, inputs = stack[-1]
+        for child in inputs:
+            if isinstance(child, Node) and id(child) not in seen:
+                seen.add(id(child))
+                stack.append((child, iter(child.inputs)))
+                break
+        else:
+            stack.pop()
+            order.append(node)
+            if node.op is None:
+                raise GraphError("this graph was freed by an earlier backward(); use backward(retain_graph=True) there to walk it twice")
+    return order
+
+
+def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None:
+    """Run the vjps from `root`, seeded with `gradient`, and add what arrives to the leaves' `.grad`.
+
+    The leaves change at the very end, so an error on the way leaves all gradients as they were.
+    """
+    order = _sorted(root)
+    kernels = current()
+    flowing: dict[int, Array] = {id(root): gradient}
+    leaves: dict[int, Tensor] = {}
+    for node in reversed(order):
+        dy = flowing.pop(id(node))
+        assert node.op is not None  # _sorted has checked it
+        parts = node.op.vjp(kernels, node.geometry, node.saved, dy, node.needs)
+        for link, needed, part in zip(node.inputs, node.needs, parts, strict=True):
+            if not needed or part is None or link is None:
+                continue
+            key = id(link)
+            flowing[key] = flowing[key] + part if key in flowing else part
+            if not isinstance(link, Node):
+                leaves[key] = link
+        if not retain_graph:
+            node.release()
+    for key, leaf in leaves.items():
+        leaf.accumulate(flowing[key])

@@ -1,0 +1,244 @@
+"""The Tensor: an ndarray that remembers how it was computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinycnn.autograd import engine
+from tinycnn.errors import DTypeError, GraphError, ShapeError
+from tinycnn.rules.op import Op
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tinycnn.autograd.engine import Node
+
+__all__ = ["Tensor", "apply", "as_supported_array"]
+
+
+def as_supported_array(data: Any, dtype: DTypeLike = None, *, copy: bool | None = None) -> NDArray[Any]:
+    """`data` as a native-endian array of a dtype that tinycnn computes with: float32, float64, integers or bool.
+
+    float16 becomes float32, which holds it exactly. Raises DTypeError for complex, object, text and extended floats.
+    """
+    if isinstance(data, Tensor):
+        data = data.data
+    try:
+        array = np.array(data, dtype=dtype, copy=copy) if copy else np.asarray(data, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise DTypeError(f"data cannot be made an array of numbers: {error}") from None
+    kind = array.dtype.kind
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
+    if kind not in "fiub" or (kind == "f" and array.dtype.itemsize > 8):
+        raise DTypeError(f"data must hold real numbers (float32, float64, integers or bool), got dtype {array.dtype}")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+class Tensor:
+    """An array with a gradient.
+
+    Args:
+        data: anything ``np.array`` takes: numbers, nested lists, an ndarray, a Tensor. It is copied. Python floats become float32
+            (`config.floatx`); ndarrays keep their dtype (float16 becomes float32).
+        requires_grad: whether `backward` shall leave a gradient in `.grad`. Only floating-point tensors can.
+
+    Raises:
+        DTypeError: if the data is not made of real numbers, or is not floating-point and requires_grad is set.
+    """
+
+    __slots__ = ("__weakref__", "_logits", "data", "grad", "node", "requires_grad")
+
+    #: The ndarray with the values; shared, not copied. Writing into it is not recorded.
+    data: NDArray[Any]
+    #: After `backward`: the gradient, an ndarray of the same shape; None before, and on tensors that are not leaves.
+    grad: NDArray[Any] | None
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        array = as_supported_array(data, copy=True)
+        if array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic, Tensor)):
+            from tinycnn.config import floatx
+
+            array = array.astype(floatx())
+        if requires_grad and array.dtype.kind != "f":
+            raise DTypeError(f"only floating-point tensors can require a gradient, got dtype {array.dtype}")
+        self._set(array, None, bool(requires_grad))
+
+    def _set(self, data: NDArray[Any], node: Node | None, requires_grad: bool) -> None:
+        self.data = data
+        self.grad = None
+        self.node = node
+        self.requires_grad = requires_grad
+        self._logits: Tensor | None = None
+
+    @classmethod
+    def wrap(cls, data: NDArray[Any], node: Node | None = None) -> Tensor:
+        """A Tensor around `data` itself: no copy, no check. For results of ops and for hot paths."""
+        tensor = Tensor.__new__(Tensor)
+        tensor._set(data, node, node is not None)
+        return tensor
+
+    # ---- looking at it
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes along the axes."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the values."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of cells."""
+        return self.data.size
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no recorded op made this tensor; only leaves get a `.grad`."""
+        return self.node is None
+
+    def numpy(self) -> NDArray[Any]:
+        """The values as an ndarray, shared with the tensor."""
+        return self.data
+
+    def item(self) -> Any:
+        """The only cell, as a Python number. Raises ShapeError if there are more or none."""
+        if self.data.size != 1:
+            raise ShapeError(f"item() needs a tensor of one cell, got shape {self.shape}")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.data, separator=", ", prefix="Tensor(")
+        return f"Tensor({body}, shape={self.shape}, dtype={self.dtype}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise DTypeError("a tensor without axes has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.data.dtype.kind not in "iu":
+            raise DTypeError(f"only an integer tensor can be an index, got dtype {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    __hash__ = object.__hash__  # by identity: == is the comparison of cells
+
+    if TYPE_CHECKING:  # operators and methods that are ops: `tinycnn.ops.operators` installs them
+
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __getitem__(self, key: Any) -> Tensor: ...
+        def astype(self, dtype: DTypeLike) -> Tensor: ...
+        def reshape(self, *newshape: Any) -> Tensor: ...
+        def transpose(self, *axes: Any) -> Tensor: ...
+        def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
+        def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
+        def max(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
+        def min(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
+
+    # ---- NumPy
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+        if dtype is None or np.dtype(dtype) == self.data.dtype:
+            return self.data.copy() if copy else self.data
+        return self.data.astype(dtype)
+
+    #: NumPy ufuncs that are ops of tinycnn: name -> function on Tensors. Filled by `tinycnn.ops`.
+    ufuncs: ClassVar[dict[str, Any]] = {}
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """np.exp(tensor), ndarray + tensor, ...: the op of that name if there is one, so that its gradient is not lost."""
+        if method == "__call__" and not kwargs and ufunc.__name__ in self.ufuncs:
+            return self.ufuncs[ufunc.__name__](*inputs)
+        if kwargs.get("out") is not None or any(isinstance(t, Tensor) and t.requires_grad for t in inputs):
+            raise DTypeError(f"np.{ufunc.__name__} is not recorded for gradients; use tinycnn.ops, or tensor.numpy() to leave the graph")
+        return getattr(ufunc, method)(*[t.data if isinstance(t, Tensor) else t for t in inputs], **kwargs)
+
+    # ---- gradients
+    def backward(self, gradient: Any = None, *, retain_graph: bool = False) -> None:
+        """Add the derivative of this tensor with respect to every leaf below it to that leaf's `.grad`.
+
+        Args:
+            gradient: what to multiply with, of this tensor's shape; 1 by default, for a tensor of one cell.
+            retain_graph: keep what the ops saved, to walk the graph again; by default it is freed on the way.
+
+        Raises:
+            GraphError: if no gradient was recorded, or the graph was freed by an earlier backward.
+            ShapeError: if `gradient` does not have this tensor's shape, or is left out for a tensor of several cells.
+        """
+        if not self.requires_grad:
+            raise GraphError("this tensor was not computed from any tensor with requires_grad=True (or under no_grad())")
+        if gradient is None:
+            if self.size != 1:
+                raise ShapeError(f"backward() of a tensor of shape {self.shape} needs a gradient of that shape")
+            seed = np.ones(self.shape, self.dtype)
+        else:
+            seed = np.array(as_supported_array(gradient), dtype=self.dtype)
+            if seed.shape != self.shape:
+                raise ShapeError(f"gradient must have the tensor's shape {self.shape}, got {seed.shape}")
+        if self.node is None:
+            self.accumulate(seed)
+        else:
+            engine.backward(self.node, seed, retain_graph=retain_graph)
+
+    def accumulate(self, gradient: NDArray[Any]) -> None:
+        """Add `gradient` to `.grad`; the first one is copied, so that no two leaves share memory."""
+        if self.grad is None:
+            self.grad = np.array(gradient, dtype=self.data.dtype)
+        else:
+            self.grad += gradient
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def detach(self) -> Tensor:
+        """The same values, shared, outside the graph."""
+        return Tensor.wrap(self.data)
+
+
+def apply(op: type[Op], *inputs: Tensor | None, **parameters: Any) -> Tensor:
+    """The result of `op` on tensors, recorded for `backward`."""
+    y, _, node = engine.record(op, inputs, parameters)
+    return Tensor.wrap(y, node)

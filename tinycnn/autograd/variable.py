@@ -1,0 +1,81 @@
+"""The Variable: a named leaf tensor that a layer owns and an optimizer changes in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinycnn.autograd.tensor import Tensor, as_supported_array
+from tinycnn.errors import ShapeError
+
+__all__ = ["Variable"]
+
+
+class Variable(Tensor):
+    """A weight.
+
+    Its storage may be moved into a model's flat buffers (`rebind`), one for all weights and one for all gradients, so that the
+    optimizer's step is one kernel call.
+
+    Args:
+        value: the initial values; copied.
+        trainable: whether gradients are wanted.
+        name, path: for people and files.
+        dtype: float32 or float64 (or an integer type, for counters); default: that of `value`.
+    """
+
+    __slots__ = ("_trainable", "grad_buffer", "name", "path")
+
+    def __init__(
+        self, value: Any, *, trainable: bool = True, name: str = "variable", path: str | None = None, dtype: DTypeLike = None
+    ) -> None:
+        array = np.array(as_supported_array(value, dtype), order="C")
+        self._set(array, None, False)
+        self.grad_buffer: NDArray[Any] | None = None
+        self.name = name
+        self.path = path if path is not None else name
+        self.trainable = trainable
+
+    @property
+    def trainable(self) -> bool:
+        """Whether gradients are wanted; an integer variable never has one."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        self.requires_grad = self._trainable and self.data.dtype.kind == "f"
+        if not self.requires_grad:
+            self.grad = None
+
+    @property
+    def value(self) -> NDArray[Any]:
+        """The values, shared."""
+        return self.data
+
+    def assign(self, value: Any) -> None:
+        """Overwrite the values in place, cast to this variable's dtype. Raises ShapeError if the shape differs; nothing is written then."""
+        array = as_supported_array(value)
+        if array.shape != self.shape:
+            raise ShapeError(f"variable {self.path!r} has shape {self.shape}, got a value of shape {array.shape}")
+        self.data[...] = array
+
+    def rebind(self, data: NDArray[Any], grad_buffer: NDArray[Any]) -> None:
+        """Move the values into `data`, and later gradients into `grad_buffer`: views of this shape and dtype into flat buffers."""
+        data[...] = self.data
+        self.data = data
+        self.grad_buffer = grad_buffer
+        self.grad = None
+
+    def accumulate(self, gradient: NDArray[Any]) -> None:
+        """Add `gradient` to `.grad`, inside the flat buffer if there is one."""
+        if self.grad is None and self.grad_buffer is not None:
+            np.copyto(self.grad_buffer, gradient)
+            self.grad = self.grad_buffer
+        else:
+            super().accumulate(gradient)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, trainable={self.trainable}>"

@@ -1,0 +1,80 @@
+"""Python's operators and a few methods for Tensor: each one is an op, so they live above the ops and are installed from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tinycnn.autograd.tensor import Tensor
+from tinycnn.ops import array, convert, math, nn
+
+__all__ = ["install"]
+
+
+def _swapped(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
+    """For the reflected operators: 2 - tensor calls tensor.__rsub__(2)."""
+
+    def reflected(self: Any, other: Any) -> Tensor:
+        return function(other, self)
+
+    return reflected
+
+
+def _reshape(self: Tensor, *newshape: Any) -> Tensor:
+    """The same cells in another shape: t.reshape(2, -1) or t.reshape((2, -1))."""
+    return array.reshape(self, newshape[0] if len(newshape) == 1 else newshape)
+
+
+def _transpose(self: Tensor, *axes: Any) -> Tensor:
+    """Axes in another order; reversed if none are given."""
+    order: Sequence[int] | None = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+    return array.transpose(self, order)
+
+
+def _astype(self: Tensor, dtype: DTypeLike) -> Tensor:
+    """The same values in another dtype."""
+    return convert.cast(self, dtype)
+
+
+def install() -> None:
+    """Give Tensor its operators, its methods and its NumPy ufuncs."""
+    for symbol, function in {
+        "add": math.add,
+        "sub": math.subtract,
+        "mul": math.multiply,
+        "truediv": math.divide,
+        "pow": math.power,
+        "matmul": math.matmul,
+    }.items():
+        setattr(Tensor, f"__{symbol}__", function)
+        setattr(Tensor, f"__r{symbol}__", _swapped(function))
+    methods: dict[str, Any] = {
+        "__neg__": math.negative,
+        "__abs__": math.abs,
+        "__eq__": math.equal,
+        "__ne__": math.not_equal,
+        "__lt__": math.less,
+        "__le__": math.less_equal,
+        "__gt__": math.greater,
+        "__ge__": math.greater_equal,
+        "__getitem__": array.get_item,
+        "T": property(array.transpose),
+        "astype": _astype,
+        "reshape": _reshape,
+        "transpose": _transpose,
+        "flatten": array.ravel,
+        "squeeze": array.squeeze,
+    }
+    for name in ("sum", "mean", "max", "min", "var", "std", "argmax", "argmin", "exp", "log", "sqrt", "abs", "square", "clip"):
+        methods[name] = getattr(math, name)
+    for name in ("relu", "sigmoid", "tanh", "softmax"):
+        methods[name] = getattr(nn, name)
+    for name, function in methods.items():
+        setattr(Tensor, name, function)
+    for name in vars(math):
+        if isinstance(getattr(np, name, None), np.ufunc):
+            Tensor.ufuncs[getattr(np, name).__name__] = getattr(math, name)
+    Tensor.ufuncs["tanh"] = nn.tanh

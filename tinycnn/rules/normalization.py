@@ -1,0 +1,86 @@
+"""Batch normalisation over the last axis (Ioffe & Szegedy 2015), with given or with the batch's own statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.kernels.spec import Array, KernelSet
+from tinycnn.rules.op import Gradients, Needs, Op, Shape
+
+__all__ = ["BatchNorm", "BatchNormTraining"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormGeometry:
+    out_shape: Shape
+    epsilon: float
+
+    @property
+    def channels(self) -> int:
+        return self.out_shape[-1]
+
+
+def _geometry(x: Shape, epsilon: float, **vectors: Shape) -> BatchNormGeometry:
+    if len(x) < 2:
+        raise ShapeError(f"inputs of a batch normalization must have at least 2 dimensions, got shape {x}")
+    if not epsilon >= 0:
+        raise ArgumentError(f"epsilon must be a number >= 0, got {epsilon!r}")
+    for name, shape in vectors.items():
+        if shape != x[-1:]:
+            raise ShapeError(f"{name} must have shape {x[-1:]}, one for each channel of inputs of shape {x}, got {shape}")
+    return BatchNormGeometry(x, float(epsilon))
+
+
+class BatchNorm(Op):
+    """y = scale * (x - mean) / sqrt(variance + epsilon) + offset, all four vectors being inputs with gradients"""
+
+    @staticmethod
+    def shape(x: Shape, mean: Shape, variance: Shape, scale: Shape, offset: Shape, *, epsilon: float) -> BatchNormGeometry:
+        return _geometry(x, epsilon, mean=mean, variance=variance, scale=scale, offset=offset)
+
+    @staticmethod
+    def forward(
+        k: KernelSet, geometry: BatchNormGeometry, x: Array, mean: Array, variance: Array, scale: Array, offset: Array
+    ) -> tuple[Array, Any]:
+        y = k.batch_norm_forward(x.reshape(-1, geometry.channels), mean, variance, scale, offset, geometry.epsilon)
+        return y.reshape(geometry.out_shape), (x, mean, variance, scale)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: BatchNormGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        x, mean, variance, scale = saved
+        rows = (-1, geometry.channels)
+        dx, dscale, doffset = k.batch_norm_backward(
+            dy.reshape(rows), x.reshape(rows), mean, variance, scale, geometry.epsilon, training=False
+        )
+        inverse = 1 / np.sqrt(variance + variance.dtype.type(geometry.epsilon))
+        dmean = -scale * inverse * doffset
+        dvariance = scale * inverse * inverse * dscale * variance.dtype.type(-0.5)
+        return dx.reshape(geometry.out_shape), dmean, dvariance, dscale, doffset
+
+
+class BatchNormTraining(Op):
+    """BatchNorm with the mean and the biased variance of x itself, which are `saved` beside: (x, mean, variance, scale)"""
+
+    @staticmethod
+    def shape(x: Shape, scale: Shape, offset: Shape, *, epsilon: float) -> BatchNormGeometry:
+        return _geometry(x, epsilon, scale=scale, offset=offset)
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: BatchNormGeometry, x: Array, scale: Array, offset: Array) -> tuple[Array, Any]:
+        rows = x.reshape(-1, geometry.channels)
+        mean, variance = k.batch_norm_moments(rows)
+        y = k.batch_norm_forward(rows, mean, variance, scale, offset, geometry.epsilon)
+        return y.reshape(geometry.out_shape), (x, mean, variance, scale)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: BatchNormGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        x, mean, variance, scale = saved
+        rows = (-1, geometry.channels)
+        dx, dscale, doffset = k.batch_norm_backward(
+            dy.reshape(rows), x.reshape(rows), mean, variance, scale, geometry.epsilon, training=True
+        )
+        return dx.reshape(geometry.out_shape), dscale, doffset

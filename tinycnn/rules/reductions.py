@@ -1,0 +1,123 @@
+"""Many cells to one: sums, means, extremes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinycnn.errors import ShapeError
+from tinycnn.kernels.spec import Array, KernelSet
+from tinycnn.rules.op import Gradients, Needs, Op, Shape, normalize_axes
+
+__all__ = ["LogSumExp", "Max", "Mean", "Min", "Sum"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionGeometry:
+    """`kept_shape` is the result's shape with the reduced axes left in as 1: what a gradient broadcasts from."""
+
+    in_shape: Shape
+    out_shape: Shape
+    kept_shape: Shape
+    axes: tuple[int, ...]
+    count: int
+
+
+class _Reduction(Op):
+    """What the reductions share: the shape rule."""
+
+    @staticmethod
+    def shape(x: Shape, *, axis: object = None, keepdims: bool = False) -> ReductionGeometry:
+        axes = normalize_axes(axis, len(x))
+        kept = tuple(1 if i in axes else n for i, n in enumerate(x))
+        out = kept if keepdims else tuple(n for i, n in enumerate(x) if i not in axes)
+        count = 1
+        for i in axes:
+            count *= x[i]
+        return ReductionGeometry(x, out, kept, axes, count)
+
+
+def _check_not_empty(geometry: ReductionGeometry, what: str) -> None:
+    if geometry.count == 0:
+        raise ShapeError(f"{what} needs at least one cell along axis {geometry.axes}, got shape {geometry.in_shape}")
+
+
+class Sum(_Reduction):
+    """sum over the axes"""
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: ReductionGeometry, x: Array) -> tuple[Array, None]:
+        return x.sum(axis=geometry.axes, dtype=x.dtype).reshape(geometry.out_shape), None
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: ReductionGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
+        return (np.broadcast_to(dy.reshape(geometry.kept_shape), geometry.in_shape),)
+
+
+class Mean(_Reduction):
+    """sum over the axes / number of cells; nothing to average is an error"""
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: ReductionGeometry, x: Array) -> tuple[Array, None]:
+        _check_not_empty(geometry, "mean")
+        return (x.sum(axis=geometry.axes) / x.dtype.type(geometry.count)).reshape(geometry.out_shape), None
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: ReductionGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
+        return (np.broadcast_to((dy / dy.dtype.type(geometry.count)).reshape(geometry.kept_shape), geometry.in_shape),)
+
+
+def _extreme_vjp(geometry: ReductionGeometry, saved: Any, dy: Array) -> Gradients:
+    """Equal cells share the gradient evenly, as in Keras on TensorFlow and on JAX."""
+    x, y = saved
+    winners = x == y
+    shares = winners.sum(axis=geometry.axes, keepdims=True).astype(dy.dtype)
+    return (winners * (dy.reshape(geometry.kept_shape) / np.maximum(shares, 1)),)
+
+
+class Max(_Reduction):
+    """the largest cell; ties share the gradient evenly"""
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: ReductionGeometry, x: Array) -> tuple[Array, Any]:
+        _check_not_empty(geometry, "max")
+        y = x.max(axis=geometry.axes, keepdims=True)
+        return y.reshape(geometry.out_shape), (x, y)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: ReductionGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        return _extreme_vjp(geometry, saved, dy)
+
+
+class Min(_Reduction):
+    """the smallest cell; ties share the gradient evenly"""
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: ReductionGeometry, x: Array) -> tuple[Array, Any]:
+        _check_not_empty(geometry, "min")
+        y = x.min(axis=geometry.axes, keepdims=True)
+        return y.reshape(geometry.out_shape), (x, y)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: ReductionGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        return _extreme_vjp(geometry, saved, dy)
+
+
+class LogSumExp(_Reduction):
+    """ln sum e ** x, shifted by the maximum so that it never overflows"""
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: ReductionGeometry, x: Array) -> tuple[Array, Any]:
+        _check_not_empty(geometry, "logsumexp")
+        peak = x.max(axis=geometry.axes, keepdims=True)
+        peak = np.where(np.isfinite(peak), peak, 0).astype(x.dtype)  # an infinite peak must not make inf - inf
+        with np.errstate(divide="ignore"):  # all cells -inf: the sum is 0, its logarithm -inf
+            y = peak + np.log(np.exp(x - peak).sum(axis=geometry.axes, keepdims=True))
+        return y.reshape(geometry.out_shape), (x, y)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: ReductionGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        x, y = saved
+        return (dy.reshape(geometry.kept_shape) * np.exp(x - y),)
