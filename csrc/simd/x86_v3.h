@@ -1,0 +1,25 @@
+/* AVX2 + FMA: 8 floats or 4 doubles, 16 registers. */
+#include <immintrin.h>
+
+#ifdef TC_DOUBLE
+typedef __m256d vreal;
+#define V_(op) _mm256_##op##_pd
+enum { VLEN = 4 };
+static inline __m256i vmask_(int n) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)); }
+#else
+typedef __m256 vreal;
+#define V_(op) _mm256_##op##_ps
+enum { VLEN = 8 };
+static inline __m256i vmask_(int n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
+#endif
+enum { VREGS = 16 };
+
+static inline vreal v_zero(void) { return V_(setzero)(); }
+static inline vreal v_set1(real x) { return V_(set1)(x); }
+static inline vreal v_load(const real *p) { return V_(loadu)(p); }
+static inline void v_store(real *p, vreal a) { V_(storeu)(p, a); }
+static inline vreal v_load_n(const real *p, int n) { return V_(maskload)(p, vmask_(n)); }
+static inline void v_store_n(real *p, vreal a, int n) { V_(maskstore)(p, vmask_(n), a); }
+static inline vreal v_add(vreal a, vreal b) { return V_(add)(a, b); }
+static inline vreal v_mul(vreal a, vreal b) { return V_(mul)(a, b); }
+static inline vreal v_fma(vreal a, vreal b, vreal c) { return V_(fmadd)(a, b, c); }
