@@ -116,7 +116,7 @@ def normalize_pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -
     try:
         if isinstance(value, (str, bytes)):
             raise TypeError
-        items = (value, value) if hasattr(value, "__index__") else tuple(value)  # type: ignore[arg-type]
+        items = (value, value) if hasattr(value, "__index__") else tuple(value)
         pair = tuple(operator.index(v) for v in items)
     except TypeError:
         raise DTypeError(f"{name} must be an int or a pair of ints, got {value!r}") from None
@@ -137,7 +137,7 @@ def normalize_padding(padding: Padding) -> Literal["same", "valid"] | tuple[Pair
     if hasattr(padding, "__index__") or not hasattr(padding, "__len__"):
         rows = columns = normalize_pair(padding, "padding", minimum=0)  # type: ignore[arg-type]
     elif len(padding) == 2 and all(hasattr(p, "__len__") for p in padding):
-        rows, columns = (normalize_pair(p, "padding", minimum=0) for p in padding)  # type: ignore[arg-type]
+        rows, columns = (normalize_pair(p, "padding", minimum=0) for p in padding)
     else:
         p_h, p_w = normalize_pair(padding, "padding", minimum=0)  # type: ignore[arg-type]
         rows, columns = (p_h, p_h), (p_w, p_w)

@@ -4,6 +4,7 @@ from tinycnn.autograd.engine import is_grad_enabled, no_grad
 from tinycnn.autograd.tensor import Tensor, apply
 from tinycnn.autograd.variable import Variable
 
-import tinycnn.ops  # noqa: E402, F401, I001  (last: it gives Tensor its operators)
+# isort: split
+import tinycnn.ops  # noqa: F401  (last: it gives Tensor its operators, whichever of the two is imported first)
 
 __all__ = ["Tensor", "Variable", "apply", "is_grad_enabled", "no_grad"]

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from tinycnn.errors import GraphError
 from tinycnn.kernels.select import current
 from tinycnn.kernels.spec import Array
@@ -31,6 +33,10 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
+
+
+#: IEEE arithmetic without NumPy's warnings: an overflow or a log(0) shows as inf or nan in the result, in every backend alike.
+quiet = functools.partial(np.errstate, all="ignore")
 
 
 def is_grad_enabled() -> bool:
@@ -79,7 +85,8 @@ def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str
     """Run `op` on the tensors' arrays: -> result array, what the rule saved, and the node (None if no gradient is wanted)."""
     arrays = [None if t is None else t.data for t in inputs]
     geometry = op.shape(*[None if a is None else a.shape for a in arrays], **parameters)
-    y, saved = op.forward(current(), geometry, *arrays)
+    with quiet():
+        y, saved = op.forward(current(), geometry, *arrays)
     if not _mode.grad_enabled:
         return y, saved, None
     needs = tuple([t is not None and t.requires_grad for t in inputs])
@@ -121,7 +128,8 @@ def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None
     for node in reversed(order):
         dy = flowing.pop(id(node))
         assert node.op is not None  # _sorted has checked it
-        parts = node.op.vjp(kernels, node.geometry, node.saved, dy, node.needs)
+        with quiet():
+            parts = node.op.vjp(kernels, node.geometry, node.saved, dy, node.needs)
         for link, needed, part in zip(node.inputs, node.needs, parts, strict=True):
             if not needed or part is None or link is None:
                 continue

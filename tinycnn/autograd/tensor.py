@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Tensor", "apply", "as_supported_array"]
 
 
-def as_supported_array(data: Any, dtype: DTypeLike = None, *, copy: bool | None = None) -> NDArray[Any]:
+def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> NDArray[Any]:
     """`data` as a native-endian array of a dtype that tinycnn computes with: float32, float64, integers or bool.
 
     float16 becomes float32, which holds it exactly. Raises DTypeError for complex, object, text and extended floats.
@@ -179,7 +179,7 @@ class Tensor:
         def min(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
 
     # ---- NumPy
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if dtype is None or np.dtype(dtype) == self.data.dtype:
             return self.data.copy() if copy else self.data
         return self.data.astype(dtype)

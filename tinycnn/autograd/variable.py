@@ -29,7 +29,7 @@ class Variable(Tensor):
     __slots__ = ("_trainable", "grad_buffer", "name", "path")
 
     def __init__(
-        self, value: Any, *, trainable: bool = True, name: str = "variable", path: str | None = None, dtype: DTypeLike = None
+        self, value: Any, *, trainable: bool = True, name: str = "variable", path: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
         array = np.array(as_supported_array(value, dtype), order="C")
         self._set(array, None, False)

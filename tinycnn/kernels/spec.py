@@ -17,7 +17,7 @@ Layouts: activations (N, H, W, C), convolution kernels (KH, KW, C // groups, O);
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -26,7 +26,8 @@ from tinycnn.geometry import Conv2dGeometry, Pool2dGeometry
 
 __all__ = ["Activation", "Array", "IntArray", "KernelSet"]
 
-Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+#: float32 or float64; NumPy's stubs lose the dtype in most functions, so it is checked at run time.
+Array: TypeAlias = NDArray[Any]
 IntArray: TypeAlias = NDArray[np.int32]
 Activation: TypeAlias = Literal["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh"]
 

@@ -179,7 +179,7 @@ def get_item(x: TensorLike, key: Any) -> Tensor:
     return apply(shaping.GetItem, convert_to_tensor(x), index=plain.data if isinstance(plain, Tensor) else plain)
 
 
-def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = None) -> Tensor:
+def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Tensor:
     """A new axis of `num_classes` cells: 1 at the position x, 0 elsewhere, all 0 where x is out of range. Not differentiable."""
     labels = integers(x, "x")
     axis = normalize_axis(axis, labels.ndim + 1)
@@ -187,32 +187,32 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = 
     return Tensor.wrap(hot.astype(config.floatx() if dtype is None else dtype))
 
 
-def zeros(shape: Sequence[int], dtype: DTypeLike = None) -> Tensor:
+def zeros(shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
     """Zeros; `config.floatx` unless a dtype is given."""
     return full(shape, 0, dtype)
 
 
-def ones(shape: Sequence[int], dtype: DTypeLike = None) -> Tensor:
+def ones(shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:
     """Ones; `config.floatx` unless a dtype is given."""
     return full(shape, 1, dtype)
 
 
-def full(shape: Sequence[int], fill_value: float, dtype: DTypeLike = None) -> Tensor:
+def full(shape: Sequence[int], fill_value: float, dtype: DTypeLike | None = None) -> Tensor:
     """An array of one value; `config.floatx` unless a dtype is given."""
     return Tensor.wrap(np.full(shape, fill_value, config.floatx() if dtype is None else dtype))
 
 
-def zeros_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
+def zeros_like(x: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """Zeros of the shape and (by default) the dtype of x."""
     return Tensor.wrap(np.zeros_like(convert_to_numpy(x), dtype))
 
 
-def ones_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
+def ones_like(x: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """Ones of the shape and (by default) the dtype of x."""
     return Tensor.wrap(np.ones_like(convert_to_numpy(x), dtype))
 
 
-def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike = None) -> Tensor:
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None) -> Tensor:
     """start, start + step, ... before stop; from 0 if only one bound is given; int32 for ints, else `config.floatx`."""
     values = np.arange(start, stop, step) if stop is not None else np.arange(0, start, step)
     default = np.int32 if values.dtype.kind in "iu" else config.floatx()

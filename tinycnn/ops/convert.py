@@ -22,7 +22,7 @@ __all__ = ["TensorLike", "cast", "convert_to_numpy", "convert_to_tensor", "float
 TensorLike: TypeAlias = Any
 
 
-def convert_to_tensor(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
+def convert_to_tensor(x: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """`x` as a Tensor, cast to `dtype` if one is given. A Tensor comes back as it is; an ndarray is shared, not copied.
 
     Raises:

@@ -120,4 +120,5 @@ class LogSumExp(_Reduction):
     @staticmethod
     def vjp(k: KernelSet, geometry: ReductionGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
         x, y = saved
+        y = np.where(y == -np.inf, 0, y)  # all cells -inf: each weighs 0, not the nan of -inf + inf
         return (dy.reshape(geometry.kept_shape) * np.exp(x - y),)
