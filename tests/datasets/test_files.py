@@ -9,7 +9,6 @@ import threading
 
 import numpy as np
 import pytest
-from test_idx import idx_bytes
 
 from tinycnn.datasets import fashion_mnist, files, mnist
 from tinycnn.datasets.files import IdxDataset
@@ -22,7 +21,10 @@ SHAPES = {
     "t10k-labels-idx1-ubyte.gz": (2,),
 }
 ARRAYS = {name: np.random.default_rng(0).integers(0, 10, shape, dtype=np.uint8) for name, shape in SHAPES.items()}
-FILES = {name: gzip.compress(idx_bytes(array), mtime=0) for name, array in ARRAYS.items()}
+FILES = {
+    name: gzip.compress(bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes(), mtime=0)
+    for name, array in ARRAYS.items()
+}
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens there
 
 

@@ -1,0 +1,42 @@
+"""The command line: `tinycnn train`, `evaluate`, `predict`, `info`, `bench`.
+
+Exit status: 0 done; 2 an error of the user's or of the machine's, told in one line on stderr; 130 interrupted. Anything else that
+goes wrong is a bug of tinycnn and shows its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from tinycnn.cli.arguments import parse
+from tinycnn.errors import TinyCNNError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; `argv` is what follows the program's name (default: the process's own). Returns the exit status."""
+    from tinycnn.cli import commands  # numpy only for those who got past `--help`
+
+    arguments = parse(argv)
+    try:
+        status: int = getattr(commands, arguments.command)(arguments)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return _fail("interrupted", status=130)
+    except BrokenPipeError:  # `tinycnn info | head -1`: nobody reads on, so there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except MemoryError:
+        return _fail("out of memory; a smaller --batch-size needs less")
+    except (TinyCNNError, OSError) as error:
+        return _fail(str(error))
+
+
+def _fail(message: str, status: int = 2) -> int:
+    """One line on stderr."""
+    print("tinycnn:", " ".join(message.split()), file=sys.stderr)
+    return status

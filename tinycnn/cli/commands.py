@@ -1,0 +1,136 @@
+"""The commands: each takes the parsed arguments and returns the exit status."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinycnn
+from tinycnn.cli import pictures, tutorial
+from tinycnn.cli.run import Run
+from tinycnn.datasets.files import Split
+from tinycnn.errors import DataError
+from tinycnn.utils import set_random_seed
+
+__all__ = ["bench", "evaluate", "info", "predict", "train"]
+
+FALLBACK = "synthetic_fashion"
+#: Class names shown for each picture, the likeliest first.
+_TOP = 3
+
+
+def train(arguments: Namespace) -> int:
+    """Train the tutorial's CNN; 130 if Ctrl-C cut it short (what was trained is kept)."""
+    _use_kernels(arguments)
+    dataset, missing, data = _load(arguments)
+    run = Run.create(arguments.out, dataset)
+    try:
+        return _train_into(run, data, arguments, missing)
+    finally:
+        run.discard_if_empty()
+
+
+def _train_into(run: Run, data: tuple[Split, Split], arguments: Namespace, missing: str | None) -> int:
+    """Train, test, save and tell."""
+    set_random_seed(arguments.seed)
+    x_train, x_valid, y_train, y_valid = tutorial.split(*tutorial.prepare(data[0]))
+    model = tutorial.build_model()
+    model.summary()
+    results: dict[str, float] = {}
+    try:
+        model.fit(x_train, y_train, batch_size=arguments.batch_size, epochs=arguments.epochs, validation_data=(x_valid, y_valid))
+        loss, accuracy = model.evaluate(*tutorial.prepare(data[1]), batch_size=arguments.batch_size, verbose=0)
+        results = {"test_loss": loss, "test_accuracy": accuracy}
+        verdict = f"test loss {loss:.4f}, test accuracy {accuracy:.4f} on {_describe(run.dataset, missing)}"
+    except KeyboardInterrupt:
+        verdict = "interrupted; what was trained is kept"
+    history = model.history.history if model.history else {}
+    note = run.save(model, history, arguments, missing=missing, interrupted=not results, **results)
+    print(*filter(None, [note, verdict, f"run folder: {run.folder}"]), sep="\n")
+    return 0 if results else 130
+
+
+def evaluate(arguments: Namespace) -> int:
+    """Loss and accuracy on the test pictures."""
+    run = Run.open(arguments.run)
+    _use_kernels(arguments)
+    dataset = arguments.dataset or run.dataset
+    _, test_set = _load_named(dataset, arguments.data)
+    loss, accuracy = run.load_model().evaluate(*tutorial.prepare(test_set), batch_size=arguments.batch_size, verbose=0)
+    print(f"test loss {loss:.4f}, test accuracy {accuracy:.4f} on {_describe(dataset)}")
+    return 0
+
+
+def predict(arguments: Namespace) -> int:
+    """The likeliest classes of each picture, with their probabilities."""
+    run = Run.open(arguments.run)
+    _use_kernels(arguments)
+    loaded = [pictures.read(path) for path in arguments.images]
+    pixels = np.stack([picture.pixels for picture in loaded])
+    probabilities = run.load_model().predict(tutorial.scale(pixels), verbose=0)
+    names = _module(run.dataset).CLASS_NAMES
+    width = max(len(str(path)) for path in arguments.images)
+    for path, picture, row in zip(arguments.images, loaded, probabilities, strict=True):
+        best = np.argsort(-row, kind="stable")[:_TOP]
+        told = "  ".join(f"{names[label]} {row[label]:.1%}" for label in best)
+        print(f"{path!s:<{width}}  {told}{'  (light background: inverted)' if picture.inverted else ''}")
+    return 0
+
+
+def info(arguments: Namespace) -> int:
+    """What tinycnn runs on."""
+    _use_kernels(arguments)
+    tinycnn.show_config()
+    return 0
+
+
+def bench(arguments: Namespace) -> int:
+    """A short table of kernel timings."""
+    from tinycnn.bench import run_bench
+
+    _use_kernels(arguments)
+    run_bench(None if arguments.backend in (None, "auto") else arguments.backend)
+    return 0
+
+
+def _use_kernels(arguments: Namespace) -> None:
+    """--backend and --threads."""
+    if arguments.backend:
+        tinycnn.use_backend(arguments.backend)
+    if arguments.threads:
+        tinycnn.set_num_threads(arguments.threads)
+
+
+def _module(dataset: str) -> Any:
+    return importlib.import_module(f"tinycnn.datasets.{dataset}")
+
+
+def _load_named(dataset: str, folder: Path | None) -> tuple[Split, Split]:
+    """A data set from its own module; only the drawn one needs no files."""
+    loaded: tuple[Split, Split] = _module(dataset).load_data() if dataset == FALLBACK else _module(dataset).load_data(folder)
+    return loaded
+
+
+def _load(arguments: Namespace) -> tuple[str, str | None, tuple[Split, Split]]:
+    """The data set asked for, or Fashion-MNIST, or else its stand-in: -> name, why Fashion-MNIST could not be had, the data.
+
+    Who names a data set or a folder means it: then there is no stand-in.
+    """
+    dataset = arguments.dataset or "fashion_mnist"
+    try:
+        return dataset, None, _load_named(dataset, arguments.data)
+    except DataError as error:
+        if arguments.dataset or arguments.data:
+            raise
+        print(f"tinycnn: {error}. Training on the embedded {FALLBACK} instead (--dataset fashion_mnist insists)", file=sys.stderr)
+        return FALLBACK, str(error), _load_named(FALLBACK, None)
+
+
+def _describe(dataset: str, missing: str | None = None) -> str:
+    """The data set's name, marked where it stands in for Fashion-MNIST."""
+    return f"{dataset} (the embedded stand-in, NOT Fashion-MNIST)" if missing else dataset

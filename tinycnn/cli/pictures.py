@@ -1,0 +1,75 @@
+"""Anybody's picture as the network wants it: 28x28, grey, bright on black. Read with Pillow, which comes with the extra `plot`."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinycnn.errors import BackendError, DataError
+
+__all__ = ["Picture", "read"]
+
+_SIDE = 28
+#: Larger pictures are first scaled down to this, in Pillow's own memory.
+_ENOUGH = 1024
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What was read."""
+
+    #: (28, 28) uint8, bright on black.
+    pixels: NDArray[np.uint8]
+    #: The file had a light background, and its brightness was turned round.
+    inverted: bool
+
+
+def read(path: Path) -> Picture:
+    """A picture file of any size.
+
+    Transparent parts count as white; the picture is made square with its background's shade and scaled down. If its rim is light, it
+    is inverted: the data sets show bright things on black.
+
+    Raises:
+        DataError: not a picture, or damaged, or absurdly large.
+        OSError: the file cannot be opened.
+        BackendError: Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        raise BackendError("reading pictures needs Pillow, which is not installed (pip install pillow)") from None
+
+    with open(path, "rb") as stream, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(stream) as image:
+                plain = image.convert("RGBA" if image.mode[0] != "I" else "I")
+                plain.thumbnail((_ENOUGH, _ENOUGH))
+                grey = _grey(np.asarray(plain, np.float32))
+        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise DataError(f"{path} cannot be read as a picture: {error}") from None
+    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    background = float(np.median(rim))
+    height, width = grey.shape
+    side = max(height, width)
+    square = np.full((side, side), background, np.float32)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = grey
+    small = np.asarray(Image.fromarray(square).resize((_SIDE, _SIDE), Image.Resampling.BOX))
+    inverted = background > 127.5
+    small = 255 - small if inverted else small
+    return Picture(np.clip(np.rint(small), 0, 255).astype(np.uint8), inverted)
+
+
+def _grey(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W, 4) red, green, blue, opacity, or (H, W) 16-bit grey -> (H, W) brightness from 0 to 255, over white."""
+    if pixels.ndim == 2:
+        return pixels / np.float32(257)
+    luma: NDArray[np.float32] = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+    opacity = pixels[..., 3] / np.float32(255)
+    return luma * opacity + 255 * (1 - opacity)

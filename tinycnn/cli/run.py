@@ -1,0 +1,145 @@
+"""A run folder: what `tinycnn train` leaves behind.
+
+run.json            data set, arguments, versions, results
+model.weights.npz   the weights of the tutorial's network
+history.csv         loss and metrics of each epoch
+curves.png          the same as a picture
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import platform
+import signal
+import threading
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinycnn
+from tinycnn.cli import tutorial
+from tinycnn.cli.arguments import DATASETS
+from tinycnn.errors import DataError
+from tinycnn.models import Sequential
+from tinycnn.version import __version__
+
+__all__ = ["Run"]
+
+_WEIGHTS, _HISTORY, _CURVES, _RECORD = "model.weights.npz", "history.csv", "curves.png", "run.json"
+#: Raised by one when a reader of old folders would misread new ones.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder and the data set that its model was trained on."""
+
+    folder: Path
+    dataset: str
+
+    @classmethod
+    def create(cls, folder: Path | None, dataset: str) -> Run:
+        """A new, empty folder; an existing one is never written into (DataError), an unnamed one gets a name of its own."""
+        if folder is not None:
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                raise DataError(f"--out {folder} exists already; name a new folder, nothing is overwritten") from None
+            return cls(folder, dataset)
+        stem = f"{datetime.now():%Y%m%d-%H%M%S}-{dataset}"
+        count = 1
+        while True:
+            folder = Path("runs", stem if count == 1 else f"{stem}-{count}")
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                count += 1
+            else:
+                return cls(folder, dataset)
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """A folder that `save` wrote; DataError if it is none."""
+        file = folder / _RECORD
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise DataError(f"{folder} is not a run folder: it has no {_RECORD}; `tinycnn train` makes one and prints its path") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{file} is damaged: {error}") from None
+        if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("dataset") not in DATASETS:
+            raise DataError(f"{file} is damaged or of another version: expected format {_FORMAT} and a dataset of {', '.join(DATASETS)}")
+        return cls(folder, record["dataset"])
+
+    def discard_if_empty(self) -> None:
+        """Take the folder away if nothing was written into it."""
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def load_model(self) -> Sequential:
+        """The trained network."""
+        model = tutorial.build_model()
+        model.load_weights(str(self.folder / _WEIGHTS))
+        return model
+
+    def save(self, model: Sequential, history: Mapping[str, Sequence[float]], arguments: Namespace, **results: Any) -> str:
+        """Write everything; a second Ctrl-C waits until it is written. Returns what to tell the user, or an empty string."""
+        with _uninterrupted():
+            model.save_weights(str(self.folder / _WEIGHTS))
+            _write_history(self.folder / _HISTORY, history)
+            note = _draw_curves(self.folder / _CURVES, history)
+            record = {
+                "format": _FORMAT,
+                "dataset": self.dataset,
+                "arguments": {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()},
+                "versions": {"tinycnn": __version__, "numpy": np.__version__, "python": platform.python_version()},
+                "backend": tinycnn.backend(),
+                "threads": tinycnn.get_num_threads(),
+                "epochs": len(history.get("loss", ())),
+                **results,
+            }
+            (self.folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        return note
+
+
+def _write_history(file: Path, history: Mapping[str, Sequence[float]]) -> None:
+    """One row an epoch; the columns are epoch, from 1, then the sorted names."""
+    names = sorted(history)
+    with open(file, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["epoch", *names])
+        for epoch, values in enumerate(zip(*(history[name] for name in names), strict=True), 1):
+            writer.writerow([epoch, *values])
+
+
+def _draw_curves(file: Path, history: Mapping[str, Sequence[float]]) -> str:
+    """The picture, or one line on why there is none."""
+    from tinycnn.utils.plotting import plot_history
+
+    if not history:
+        return f"{file.name} was left out: no epoch was finished"
+    try:
+        plot_history(history, file)
+    except ModuleNotFoundError as error:
+        return f"{file.name} was left out: {error}"
+    return ""
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C is put off until the end of the block (signals reach the main thread only)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
