@@ -1,0 +1,65 @@
+// Sums over the rows of (R, C) matrices: the gradient of a bias, and what batch normalisation needs.
+//
+// Rows are cut into chunks; a chunk adds ROWS_PER_BLOCK rows at a time in `real` (vectorised over columns), then the block onto sums
+// in double. The chunks' sums are added in their order. So the error is that of some 16 additions, however many rows there are.
+
+enum { ROWS_PER_BLOCK = 16 };
+
+// Adds the terms of rows begin .. end - 1 onto sums[0 .. n_sums * columns - 1].
+typedef void column_terms(const void *operands, int64_t begin, int64_t end, int64_t columns, real *sums);
+
+typedef struct {
+    int64_t rows, columns, width, rows_per_chunk;  // width = n_sums * columns
+    column_terms *terms;
+    const void *operands;
+    double *partial;  // (chunks, width)
+} column_job;
+
+static int column_sums_chunk(void *context, int64_t chunk) {
+    const column_job *job = context;
+    const range rows = chunk_range(chunk, job->rows_per_chunk, job->rows);
+    const size_t bytes = sizeof(real) * (size_t)job->width;
+    real *block = tc_alloc(bytes);
+    if (!block) return TC_NO_MEMORY;
+    double *sums = job->partial + chunk * job->width;
+    for (int64_t i = 0; i < job->width; i++) sums[i] = 0;
+    for (int64_t row = rows.begin; row < rows.end; row += ROWS_PER_BLOCK) {
+        memset(block, 0, bytes);
+        job->terms(job->operands, row, min_i64(row + ROWS_PER_BLOCK, rows.end), job->columns, block);
+        for (int64_t i = 0; i < job->width; i++) sums[i] += (double)block[i];
+    }
+    tc_free(block, bytes);
+    return TC_OK;
+}
+
+// totals[s * columns + c] = sum over rows of the s-th term in column c, in double.
+static int column_sums(int64_t rows, int64_t columns, int64_t n_sums, column_terms *terms, const void *operands, double *totals) {
+    column_job job = {rows, columns, n_sums * columns, items_per_chunk(columns), terms, operands, NULL};
+    const int64_t chunks = ceil_div(rows, job.rows_per_chunk);
+    const size_t bytes = sizeof(double) * (size_t)(chunks * job.width);
+    job.partial = tc_alloc(bytes);
+    if (!job.partial) return TC_NO_MEMORY;
+    const int status = tc_parallel_for(chunks, column_sums_chunk, &job);
+    for (int64_t i = 0; i < job.width; i++) totals[i] = 0;
+    for (int64_t chunk = 0; status == TC_OK && chunk < chunks; chunk++)
+        for (int64_t i = 0; i < job.width; i++) totals[i] += job.partial[chunk * job.width + i];
+    tc_free(job.partial, bytes);
+    return status;
+}
+
+static void terms_x(const void *x, int64_t begin, int64_t end, int64_t columns, real *restrict sums) {
+    for (int64_t row = begin; row < end; row++) {
+        const real *restrict x_row = (const real *)x + row * columns;
+        for (int64_t c = 0; c < columns; c++) sums[c] += x_row[c];
+    }
+}
+
+static int sum_rows(int64_t rows, int64_t columns, const real *x, real *sums) {
+    const size_t bytes = sizeof(double) * (size_t)columns;
+    double *totals = tc_alloc(bytes);
+    if (!totals) return TC_NO_MEMORY;
+    const int status = column_sums(rows, columns, 1, terms_x, x, totals);
+    for (int64_t c = 0; c < columns; c++) sums[c] = (real)totals[c];
+    tc_free(totals, bytes);
+    return status;
+}

@@ -1,0 +1,279 @@
+# cython: language_level=3, freethreading_compatible=True, embedsignature=False
+"""The binding of csrc/tinycnn.h: the bare functions behind `native`, one call into C each, made without the GIL.
+
+`checked.CheckedKernels` has brought every operand into normal form before. Pointers are taken through the buffer protocol (in the limited
+API since Python 3.11) rather than typed memoryviews, which cost a microsecond each and two copies of every function; `data` still checks
+that an operand is as large as the geometry says, so that a mistake above cannot become a write outside of an array.
+"""
+
+import numpy as np
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+cdef extern from "tinycnn.h" nogil:
+    ctypedef enum tc_dtype:
+        TC_F32
+        TC_F64
+    ctypedef int tc_activation
+    ctypedef struct tc_conv2d:
+        int64_t batch, in_h, in_w, in_channels, out_h, out_w, out_channels
+        int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w
+        int64_t pad_top, pad_bottom, pad_left, pad_right, groups
+    ctypedef struct tc_memory:
+        int64_t bytes_in_use, bytes_cached, requests, system_requests
+
+    int tc_isa_count()
+    const char *tc_isa_name(int)
+    int tc_isa_supported(int)
+    int tc_isa_select(int)
+    const char *tc_isa_current(tc_dtype)
+    void tc_set_num_threads(int)
+    int tc_num_threads()
+    void *tc_alloc(size_t)
+    void tc_free(void *, size_t)
+    void tc_trim()
+    tc_memory tc_memory_stats()
+
+    int tc_conv2d_forward(tc_dtype, const tc_conv2d *, const void *x, const void *w, const void *b, void *y)
+    int tc_conv2d_backward_input(tc_dtype, const tc_conv2d *, const void *dy, const void *w, void *dx)
+    int tc_conv2d_backward_kernel(tc_dtype, const tc_conv2d *, const void *x, const void *dy, void *dw)
+    int tc_gemm(tc_dtype, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c)
+    int tc_sum_rows(tc_dtype, int64_t rows, int64_t columns, const void *x, void *sums)
+    int tc_bias_activation_forward(tc_dtype, tc_activation, int64_t rows, int64_t columns, const void *x, const void *b, double alpha, void *y)
+    int tc_activation_backward(tc_dtype, tc_activation, int64_t size, const void *dy, const void *y, double alpha, void *dx)
+
+
+# ---- memory
+cdef class Buffer:
+    """A block of the caching allocator; it goes back there when the last array over it is gone."""
+
+    cdef void *block
+    cdef Py_ssize_t size
+
+    def __cinit__(self, Py_ssize_t size):
+        self.size = size
+        self.block = tc_alloc(size)
+        if self.block is NULL:
+            raise MemoryError(f"no memory for an array of {size} bytes")
+
+    def __dealloc__(self):
+        tc_free(self.block, self.size)
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.block, self.size, 0, flags)
+
+
+def empty(shape, dtype):
+    """An uninitialised C-contiguous array over a block of the caching allocator, 64-byte aligned."""
+    dtype = np.dtype(dtype)
+    cdef object size = dtype.itemsize
+    for n in shape:
+        size *= n
+    return np.ndarray(shape, dtype, Buffer(size))
+
+
+def allocator_stats():
+    cdef tc_memory stats = tc_memory_stats()
+    return {
+        "bytes_in_use": stats.bytes_in_use,
+        "bytes_cached": stats.bytes_cached,
+        "requests": stats.requests,
+        "system_requests": stats.system_requests,
+    }
+
+
+def trim():
+    with nogil:
+        tc_trim()
+
+
+# ---- instruction sets and threads
+def isa():
+    """What the tables in force say they were compiled for; both of them say the same."""
+    return tc_isa_current(TC_F32).decode()
+
+
+def isas():
+    return {tc_isa_name(level).decode(): bool(tc_isa_supported(level)) for level in range(tc_isa_count())}
+
+
+def set_isa(name):
+    if tc_isa_select(list(isas()).index(name)):
+        raise ValueError(f"{name} does not run on this processor")
+
+
+def set_num_threads(int n):
+    with nogil:  # waits for the job that runs
+        tc_set_num_threads(n)
+
+
+def get_num_threads():
+    return tc_num_threads()
+
+
+# ---- operands
+cdef void *pointer(array, Py_ssize_t elements, tc_dtype dtype, int flags) except? NULL:
+    """Where the data of `array` lie; the caller's reference keeps them there."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, flags)
+    cdef void *found = view.buf
+    cdef Py_ssize_t size = view.len
+    PyBuffer_Release(&view)
+    if size != elements * <Py_ssize_t>dtype:
+        raise BufferError(f"an operand has {size} bytes where the kernel expects {elements * <Py_ssize_t>dtype}")
+    return found
+
+
+cdef const void *data(array, Py_ssize_t elements, tc_dtype dtype) except? NULL:
+    return pointer(array, elements, dtype, PyBUF_SIMPLE)
+
+
+cdef const void *optional(array, Py_ssize_t elements, tc_dtype dtype) except? NULL:
+    return NULL if array is None else pointer(array, elements, dtype, PyBUF_SIMPLE)
+
+
+cdef void *writable(array, Py_ssize_t elements, tc_dtype dtype) except? NULL:
+    return pointer(array, elements, dtype, PyBUF_WRITABLE)
+
+
+cdef tc_dtype real_of(array) except *:
+    return TC_F32 if array.itemsize == 4 else TC_F64
+
+
+cdef int check(int status) except -1:
+    if status:
+        raise MemoryError("no memory for the scratch of a kernel")
+    return 0
+
+
+# ---- convolution
+cdef tc_conv2d conv2d_of(g) except *:
+    cdef tc_conv2d c
+    c.batch, c.in_h, c.in_w, c.in_channels = g.batch, g.in_h, g.in_w, g.in_channels
+    c.out_h, c.out_w, c.out_channels = g.out_h, g.out_w, g.out_channels
+    c.kernel_h, c.kernel_w = g.kernel_h, g.kernel_w
+    c.stride_h, c.stride_w, c.dilation_h, c.dilation_w = g.stride_h, g.stride_w, g.dilation_h, g.dilation_w
+    c.pad_top, c.pad_bottom, c.pad_left, c.pad_right = g.pad_top, g.pad_bottom, g.pad_left, g.pad_right
+    c.groups = g.groups
+    return c
+
+
+cdef Py_ssize_t conv2d_inputs(tc_conv2d *c) noexcept:
+    return c.batch * c.in_h * c.in_w * c.in_channels
+
+
+cdef Py_ssize_t conv2d_outputs(tc_conv2d *c) noexcept:
+    return c.batch * c.out_h * c.out_w * c.out_channels
+
+
+cdef Py_ssize_t conv2d_weights(tc_conv2d *c) noexcept:
+    return c.kernel_h * c.kernel_w * (c.in_channels // c.groups) * c.out_channels
+
+
+def conv2d_forward(geometry, x, w, b):
+    cdef tc_dtype dtype = real_of(x)
+    cdef tc_conv2d g = conv2d_of(geometry)
+    y = empty(geometry.out_shape, x.dtype)
+    cdef const void *x_data = data(x, conv2d_inputs(&g), dtype)
+    cdef const void *w_data = data(w, conv2d_weights(&g), dtype)
+    cdef const void *b_data = optional(b, g.out_channels, dtype)
+    cdef void *y_data = writable(y, conv2d_outputs(&g), dtype)
+    cdef int status
+    with nogil:
+        status = tc_conv2d_forward(dtype, &g, x_data, w_data, b_data, y_data)
+    check(status)
+    return y
+
+
+def conv2d_backward_input(geometry, dy, w):
+    cdef tc_dtype dtype = real_of(dy)
+    cdef tc_conv2d g = conv2d_of(geometry)
+    dx = empty(geometry.in_shape, dy.dtype)
+    cdef const void *dy_data = data(dy, conv2d_outputs(&g), dtype)
+    cdef const void *w_data = data(w, conv2d_weights(&g), dtype)
+    cdef void *dx_data = writable(dx, conv2d_inputs(&g), dtype)
+    cdef int status
+    with nogil:
+        status = tc_conv2d_backward_input(dtype, &g, dy_data, w_data, dx_data)
+    check(status)
+    return dx
+
+
+def conv2d_backward_kernel(geometry, x, dy):
+    cdef tc_dtype dtype = real_of(x)
+    cdef tc_conv2d g = conv2d_of(geometry)
+    dw = empty(geometry.kernel_shape, x.dtype)
+    cdef const void *x_data = data(x, conv2d_inputs(&g), dtype)
+    cdef const void *dy_data = data(dy, conv2d_outputs(&g), dtype)
+    cdef void *dw_data = writable(dw, conv2d_weights(&g), dtype)
+    cdef int status
+    with nogil:
+        status = tc_conv2d_backward_kernel(dtype, &g, x_data, dy_data, dw_data)
+    check(status)
+    return dw
+
+
+# ---- dense algebra
+def matmul(a, b, bint transpose_a, bint transpose_b):
+    cdef tc_dtype dtype = real_of(a)
+    cdef int64_t m = a.shape[1 if transpose_a else 0]
+    cdef int64_t k = a.shape[0 if transpose_a else 1]
+    cdef int64_t n = b.shape[0 if transpose_b else 1]
+    c = empty((m, n), a.dtype)
+    cdef const void *a_data = data(a, m * k, dtype)
+    cdef const void *b_data = data(b, k * n, dtype)
+    cdef void *c_data = writable(c, m * n, dtype)
+    cdef int status
+    with nogil:
+        status = tc_gemm(dtype, transpose_a, transpose_b, m, n, k, a_data, b_data, c_data)
+    check(status)
+    return c
+
+
+def sum_rows(x):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int64_t rows = x.shape[0], columns = x.shape[1]
+    sums = empty((columns,), x.dtype)
+    cdef const void *x_data = data(x, rows * columns, dtype)
+    cdef void *sums_data = writable(sums, columns, dtype)
+    cdef int status
+    with nogil:
+        status = tc_sum_rows(dtype, rows, columns, x_data, sums_data)
+    check(status)
+    return sums
+
+
+# ---- bias + activation
+ACTIVATIONS = {"linear": 0, "relu": 1, "leaky_relu": 2, "elu": 3, "sigmoid": 4, "tanh": 5}  # tc_activation
+
+
+def bias_activation_forward(kind, x, b, double alpha):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int code = ACTIVATIONS[kind]
+    cdef int64_t size = x.size
+    cdef int64_t columns = size if b is None else b.size  # without a bias, a row is as good as any other piece
+    y = empty(x.shape, x.dtype)
+    cdef const void *x_data = data(x, size, dtype)
+    cdef const void *b_data = optional(b, columns, dtype)
+    cdef void *y_data = writable(y, size, dtype)
+    cdef int status
+    with nogil:
+        status = tc_bias_activation_forward(dtype, code, size // columns if columns else 0, columns, x_data, b_data, alpha, y_data)
+    check(status)
+    return y
+
+
+def activation_backward(kind, dy, y, double alpha):
+    cdef tc_dtype dtype = real_of(dy)
+    cdef int code = ACTIVATIONS[kind]
+    cdef int64_t size = dy.size
+    dx = empty(dy.shape, dy.dtype)
+    cdef const void *dy_data = data(dy, size, dtype)
+    cdef const void *y_data = data(y, size, dtype)
+    cdef void *dx_data = writable(dx, size, dtype)
+    cdef int status
+    with nogil:
+        status = tc_activation_backward(dtype, code, size, dy_data, y_data, alpha, dx_data)
+    check(status)
+    return dx

@@ -1,0 +1,88 @@
+"""The C backend: `load` gives it, with every operand checked before the binding `_native` hands it to C."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+
+from numpy.typing import DTypeLike
+
+from tinycnn.config import check_num_threads, default_num_threads
+from tinycnn.errors import BackendError
+from tinycnn.kernels.checked import CheckedKernels
+from tinycnn.kernels.spec import Array, KernelSet
+
+try:
+    from tinycnn.kernels import _native
+except ImportError as error:  # not built, or built for another machine; `load` says so to whoever asks for it
+    _native: ModuleType | None = None  # type: ignore[no-redef]
+    _reason = str(error)
+
+__all__ = ["allocator_stats", "get_num_threads", "isa", "isas", "load", "set_isa", "set_num_threads", "trim"]
+
+
+class NativeKernels(CheckedKernels):
+    """The C kernels; arrays come from their own caching allocator."""
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+        return _binding().empty(shape, dtype)
+
+
+def load() -> KernelSet:
+    """The C backend, on the level of TINYCNN_ISA or the best this processor runs, with the configured number of threads.
+
+    Raises BackendError, with the reason, where the extension is not built or TINYCNN_ISA names a level that does not run here.
+    """
+    binding = _binding()
+    wanted = os.environ.get("TINYCNN_ISA", "").strip()
+    if wanted:
+        set_isa(wanted, "TINYCNN_ISA")
+    binding.set_num_threads(default_num_threads())
+    return NativeKernels("c", binding)
+
+
+def isa() -> str:
+    """The instruction-set level in force, as the kernels themselves report it."""
+    return _binding().isa()
+
+
+def isas() -> dict[str, bool]:
+    """The levels that were compiled in, best first, and whether this processor runs them."""
+    return _binding().isas()
+
+
+def set_isa(name: str, argument: str = "name") -> None:
+    """Force a level, for tests and comparisons. Raises BackendError unless it was compiled in and this processor runs it."""
+    levels = isas()
+    if name not in levels:
+        raise BackendError(f"{argument} must be one of the levels compiled in ({', '.join(levels)}), got {name!r}")
+    if not levels[name]:
+        usable = ", ".join(level for level, runs in levels.items() if runs)
+        raise BackendError(f"{argument} is {name!r}, which this processor or operating system does not support; it runs {usable}")
+    _binding().set_isa(name)
+
+
+def set_num_threads(n: int) -> None:
+    """How many threads the kernels use, the calling one included. Raises ArgumentError unless 1 <= n <= config.MAX_THREADS."""
+    _binding().set_num_threads(check_num_threads(n))
+
+
+def get_num_threads() -> int:
+    """How many threads the kernels may use."""
+    return _binding().get_num_threads()
+
+
+def allocator_stats() -> dict[str, int]:
+    """bytes_in_use, bytes_cached, requests and system_requests (those that no cached block could serve)."""
+    return _binding().allocator_stats()
+
+
+def trim() -> None:
+    """Give the blocks that the allocator keeps for later back to the system."""
+    _binding().trim()
+
+
+def _binding() -> ModuleType:
+    if _native is None:
+        raise BackendError(f"the C kernels are not built ({_reason}); reinstall tinycnn with a C compiler and TINYCNN_BUILD=require")
+    return _native
