@@ -18,10 +18,10 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; `argv` is what follows the program's name (default: the process's own). Returns the exit status."""
-    from tinycnn.cli import commands  # numpy only for those who got past `--help`
-
     arguments = parse(argv)
     try:
+        from tinycnn.cli import commands  # imports numpy, which `--help` can do without
+
         status: int = getattr(commands, arguments.command)(arguments)
         sys.stdout.flush()
         return status

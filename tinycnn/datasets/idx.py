@@ -85,15 +85,25 @@ def _parse(stream: BinaryIO, most_bytes: int, shape: tuple[int, ...] | None) -> 
         raise _Malformed(f"promises {promised:,} bytes of elements, at most {MAX_BYTES:,} are read")
     if promised > most_bytes:
         raise _Malformed(f"promises {promised:,} bytes of elements, more than the file can hold: it is cut short or damaged")
-    array = np.frombuffer(_read(stream, promised), dtype).reshape(sizes)
+    array = np.empty(sizes, dtype)
+    _fill(stream, array.reshape(-1).view(np.uint8).data)
     if stream.read(1):
         raise _Malformed(f"goes on after the {promised:,} bytes of elements that its header promises")
-    return array.astype(dtype.newbyteorder("="))
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _read(stream: BinaryIO, count: int) -> bytes:
     """Exactly `count` bytes."""
-    data = stream.read(count)
-    if len(data) != count:
-        raise _Malformed(f"cut short: {len(data):,} bytes where {count:,} were expected")
-    return data
+    data = bytearray(count)
+    _fill(stream, memoryview(data))
+    return bytes(data)
+
+
+def _fill(stream: BinaryIO, buffer: memoryview) -> None:
+    """Read until `buffer` is full."""
+    filled = 0
+    while filled < len(buffer):
+        count = stream.readinto(buffer[filled:])  # type: ignore[attr-defined]
+        if not count:
+            raise _Malformed(f"cut short: {filled:,} bytes where {len(buffer):,} were expected")
+        filled += count

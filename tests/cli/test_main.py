@@ -1,0 +1,247 @@
+"""The command line as a user meets it: what is printed, what is written, and the exit status."""
+
+import csv
+import dataclasses
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinycnn
+from tinycnn.cli import main
+from tinycnn.datasets import fashion_mnist, synthetic_fashion
+
+NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens there
+FILES = ["curves.png", "history.csv", "model.weights.npz", "run.json"]
+
+
+@pytest.fixture(autouse=True)
+def _small_and_offline(monkeypatch, tmp_path):
+    """A small drawn set; Fashion-MNIST can be had from nowhere; everything is written under tmp_path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYCNN_DATA", raising=False)
+    monkeypatch.setenv("TINYCNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(synthetic_fashion, "load_data", functools.partial(synthetic_fashion.load_data, 200, 100))
+    monkeypatch.setattr(fashion_mnist, "_DATASET", dataclasses.replace(fashion_mnist._DATASET, mirrors=(NOWHERE,)))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of two epochs on the small drawn set: its folder."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic_fashion, "load_data", functools.partial(synthetic_fashion.load_data, 200, 100))
+        assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "2", "--out", str(folder)]) == 0
+    return folder
+
+
+def one_line(capsys):
+    """The single line on stderr."""
+    printed = capsys.readouterr().err
+    assert printed.startswith("tinycnn: ")
+    assert printed.count("\n") == 1
+    return printed
+
+
+# ---------------------------------------------------------------------------------------------------- train
+def test_train_leaves_a_whole_run_folder(trained):
+    assert sorted(file.name for file in trained.iterdir()) == FILES
+    record = json.loads((trained / "run.json").read_text())
+    assert record["dataset"] == "synthetic_fashion"
+    assert record["missing"] is None
+    assert record["interrupted"] is False
+    assert record["epochs"] == 2
+    assert record["arguments"]["seed"] == 0
+    assert record["versions"]["tinycnn"] == tinycnn.__version__
+    assert 0 <= record["test_accuracy"] <= 1
+    with open(trained / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert list(rows[0]) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert (trained / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_train_prints_summary_verdict_and_path(tmp_path, capsys):
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--batch-size", "50"]) == 0
+    printed = capsys.readouterr().out
+    assert "Total params: 356,234" in printed
+    assert "Epoch 1/1" in printed
+    assert "test loss " in printed
+    assert "on synthetic_fashion\n" in printed
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert f"run folder: {folder.relative_to(tmp_path)}" in printed
+    assert folder.name.endswith("-synthetic_fashion")
+
+
+def test_same_seed_same_weights(trained, tmp_path):
+    same, other = tmp_path / "same", tmp_path / "other"
+    base = ["train", "--dataset", "synthetic_fashion", "--epochs", "2", "--out"]
+    assert main([*base, str(same), "--seed", "0"]) == 0
+    assert main([*base, str(other), "--seed", "1"]) == 0
+    weights = [np.load(folder / "model.weights.npz") for folder in (trained, same, other)]
+    for name in weights[0].files:
+        np.testing.assert_array_equal(weights[0][name], weights[1][name])
+    assert any(not np.array_equal(weights[0][name], weights[2][name]) for name in weights[0].files)
+
+
+def test_without_fashion_mnist_the_drawn_set_takes_its_place_and_says_so(tmp_path, capsys):
+    assert main(["train", "--epochs", "1", "--out", "run"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert "Fashion-MNIST is neither" in printed.err
+    assert "Training on the embedded synthetic_fashion instead" in printed.err
+    assert "NOT Fashion-MNIST" in printed.out
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["dataset"] == "synthetic_fashion"
+    assert "could not be downloaded" in record["missing"]
+
+
+@pytest.mark.parametrize("insisting", [["--dataset", "fashion_mnist"], ["--data", "."]])
+def test_who_names_the_data_gets_no_other(tmp_path, capsys, insisting):
+    assert main(["train", "--out", "run", *insisting]) == 2
+    assert "Fashion-MNIST" in one_line(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_folder_is_never_written_into(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    assert main(["train", "--dataset", "synthetic_fashion", "--out", "run"]) == 2
+    assert "--out run exists already" in one_line(capsys)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_without_matplotlib_the_picture_is_left_out_with_a_word(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 0
+    assert "curves.png was left out: it is drawn with matplotlib" in capsys.readouterr().out
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES[1:]
+
+
+def test_a_failure_leaves_no_empty_folder(tmp_path, monkeypatch, capsys):
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device", "model.weights.npz")
+
+    monkeypatch.setattr("tinycnn.models.Sequential.save_weights", fail)
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 2
+    assert "No space left on device" in one_line(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+# ---------------------------------------------------------------------------------------------------- evaluate, predict
+def test_evaluate_repeats_the_figures_of_train(trained, capsys):
+    record = json.loads((trained / "run.json").read_text())
+    assert main(["evaluate", str(trained)]) == 0
+    expected = f"test loss {record['test_loss']:.4f}, test accuracy {record['test_accuracy']:.4f} on synthetic_fashion\n"
+    assert capsys.readouterr().out == expected
+
+
+def test_predict_names_classes_and_probabilities(trained, tmp_path, capsys):
+    image = pytest.importorskip("PIL.Image")
+    (_, _), (test_x, _) = synthetic_fashion.load_data()
+    image.fromarray(test_x[0]).save(tmp_path / "first.png")
+    image.fromarray(255 - test_x[0]).resize((280, 280)).save(tmp_path / "light.png")
+    assert main(["predict", str(trained), "first.png", "light.png"]) == 0
+    first, light = capsys.readouterr().out.splitlines()
+    assert first.startswith("first.png  ")
+    assert first.count("%") == 3
+    assert any(name in first for name in fashion_mnist.CLASS_NAMES)
+    assert "inverted" not in first
+    assert light.endswith("(light background: inverted)")
+
+
+def test_predict_names_the_picture_it_cannot_read(trained, tmp_path, capsys):
+    assert main(["predict", str(trained), "none.png"]) == 2
+    assert "none.png" in one_line(capsys)
+
+
+@pytest.mark.parametrize("content", [None, "", "[1]", "{}", '{"format": 1, "dataset": "os"}', "[" * 100_000])
+def test_what_is_no_run_folder_is_named(tmp_path, capsys, content):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    assert main(["evaluate", str(tmp_path)]) == 2
+    assert str(tmp_path) in one_line(capsys)
+
+
+def test_damaged_weights_are_named(trained, tmp_path, capsys):
+    (tmp_path / "run.json").write_bytes((trained / "run.json").read_bytes())
+    (tmp_path / "model.weights.npz").write_bytes((trained / "model.weights.npz").read_bytes()[:-1000])
+    assert main(["evaluate", str(tmp_path)]) == 2
+    assert "model.weights.npz" in one_line(capsys)
+
+
+# ---------------------------------------------------------------------------------------------------- the rest
+def test_info_shows_what_runs(capsys):
+    assert main(["info", "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert tinycnn.__version__ in printed
+    assert tinycnn.backend() in printed
+
+
+@pytest.fixture(autouse=True)
+def _same_threads_afterwards():
+    threads = tinycnn.get_num_threads()
+    yield
+    tinycnn.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["fly"], ["train", "--epochs", "0"], ["train", "--epochs", "x"], ["train", "--seed", "-1"], ["train", "--backend", "fortran"]],
+)
+def test_wrong_arguments_are_one_line_and_status_2(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    one_line(capsys)
+
+
+def test_too_many_threads_are_an_error(capsys):
+    assert main(["info", "--threads", "100000"]) == 2
+    assert "num_threads" in one_line(capsys)
+
+
+# ---------------------------------------------------------------------------------------------------- as a process
+def start(*arguments, cwd):
+    """`python -m tinycnn ...` with the package under test, output to a pipe."""
+    environment = os.environ | {"PYTHONPATH": str(Path(tinycnn.__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tinycnn", *arguments], cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_the_module_runs(tmp_path):
+    process = start("--version", cwd=tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, f"tinycnn {tinycnn.__version__}\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to one process on Windows")
+def test_ctrl_c_keeps_what_was_trained(tmp_path):
+    process = start("train", "--dataset", "synthetic_fashion", "--epochs", "1000", "--out", "run", cwd=tmp_path)
+    try:
+        for line in process.stdout:
+            if "Epoch 1/1000" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, err
+    assert "interrupted; what was trained is kept" in out
+    assert "run folder: run" in out
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["interrupted"] is True
+    assert record["epochs"] == 0
+    assert "test_loss" not in record
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES[1:]  # no curve without an epoch
+    process = start("evaluate", "run", cwd=tmp_path)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "test accuracy" in out

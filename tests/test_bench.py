@@ -1,0 +1,49 @@
+"""`tinycnn bench`: its cases run on every backend and its table has every number. Nothing is judged by its speed."""
+
+import pytest
+
+from tinycnn import bench
+from tinycnn.errors import BackendError
+from tinycnn.kernels import select
+
+
+def test_every_case_is_timed_on_the_backends_asked_for():
+    cases = bench.cases(batch=1)
+    with select.use_backend("numpy"):
+        numpy = select.current()
+    timings = bench.measure(cases, {"numpy": numpy}, budget=0)
+    assert [timing.case for timing in timings] == cases
+    assert all(0 < timing.seconds["numpy"] < 60 for timing in timings)
+
+
+def test_flop_counts_two_for_a_multiply_add():
+    (dense,) = [case for case in bench.cases(batch=2) if case.name.startswith("dense")]
+    assert dense.flop == 2 * 2 * 2048 * 128
+    (conv3,) = [case for case in bench.cases(batch=2) if case.name.startswith("conv3") and case.name.endswith("forward")]
+    assert conv3.flop == 2 * (2 * 7 * 7) * 128 * (3 * 3 * 64)
+
+
+def test_the_table_is_printed(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "BUDGET", 0.0)
+    before = select.backend()
+    bench.run_bench("numpy")
+    printed = capsys.readouterr().out
+    for case in bench.cases(batch=1):
+        assert case.name in printed
+    assert select.backend() == before
+
+
+def test_a_backend_that_is_missing_is_left_out_unless_it_was_asked_for(monkeypatch, capsys):
+    use_backend = select.use_backend
+
+    def only_numpy(name):
+        if name != "numpy":
+            raise BackendError(f"no {name} here")
+        return use_backend(name)
+
+    monkeypatch.setattr(select, "use_backend", only_numpy)
+    monkeypatch.setattr(bench, "BUDGET", 0.0)
+    bench.run_bench()
+    assert "c is left out: no c here\nnumba is left out: no numba here\n" in capsys.readouterr().out
+    with pytest.raises(BackendError, match="no numba here"):
+        bench.run_bench("numba")
