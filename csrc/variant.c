@@ -23,15 +23,20 @@
 #define TC_TYPE_(suffix) tc_kernels_##suffix
 #define TC_TYPE(suffix) TC_TYPE_(suffix)
 
-#include "simd/simd.h"
+#include TC_STRING(simd / TC_ISA.h)
 
 #include "kernels/chunks.h"
 #include "kernels/vmath.h"
 
 #include "kernels/activation.h"
 #include "kernels/column_sums.h"
-#include "kernels/gemm.h"
+#include "kernels/batch_norm.h"
+#include "kernels/dropout.h"
+#include "kernels/optimizer.h"
+#include "kernels/pool.h"
+#include "kernels/softmax.h"
 
+#include "kernels/gemm.h"
 #include "kernels/conv.h"
 
 extern const TC_TYPE(TC_SUFFIX) TC_JOIN(TC_ISA, TC_SUFFIX);

@@ -4,6 +4,8 @@ enum { CHUNK_WORK = 16384 };  // elements a chunk should touch at least: some mi
 
 static inline int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 
+static inline int64_t max_i64(int64_t a, int64_t b) { return a > b ? a : b; }
+
 static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Items (rows, images, ...) per chunk where each item touches `work` elements.

@@ -9,7 +9,7 @@ that an operand is as large as the geometry says, so that a mistake above cannot
 import numpy as np
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "tinycnn.h" nogil:
     ctypedef enum tc_dtype:
@@ -20,6 +20,10 @@ cdef extern from "tinycnn.h" nogil:
         int64_t batch, in_h, in_w, in_channels, out_h, out_w, out_channels
         int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w
         int64_t pad_top, pad_bottom, pad_left, pad_right, groups
+    ctypedef struct tc_pool2d:
+        int64_t batch, in_h, in_w, channels, out_h, out_w
+        int64_t window_h, window_w, stride_h, stride_w
+        int64_t pad_top, pad_bottom, pad_left, pad_right
     ctypedef struct tc_memory:
         int64_t bytes_in_use, bytes_cached, requests, system_requests
 
@@ -38,10 +42,30 @@ cdef extern from "tinycnn.h" nogil:
     int tc_conv2d_forward(tc_dtype, const tc_conv2d *, const void *x, const void *w, const void *b, void *y)
     int tc_conv2d_backward_input(tc_dtype, const tc_conv2d *, const void *dy, const void *w, void *dx)
     int tc_conv2d_backward_kernel(tc_dtype, const tc_conv2d *, const void *x, const void *dy, void *dw)
+    int tc_max_pool2d_forward(tc_dtype, const tc_pool2d *, const void *x, void *y, int32_t *argmax)
+    int tc_max_pool2d_backward(tc_dtype, const tc_pool2d *, const void *dy, const int32_t *argmax, void *dx)
+    int tc_avg_pool2d_forward(tc_dtype, const tc_pool2d *, const void *x, void *y)
+    int tc_avg_pool2d_backward(tc_dtype, const tc_pool2d *, const void *dy, void *dx)
     int tc_gemm(tc_dtype, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c)
     int tc_sum_rows(tc_dtype, int64_t rows, int64_t columns, const void *x, void *sums)
     int tc_bias_activation_forward(tc_dtype, tc_activation, int64_t rows, int64_t columns, const void *x, const void *b, double alpha, void *y)
     int tc_activation_backward(tc_dtype, tc_activation, int64_t size, const void *dy, const void *y, double alpha, void *dx)
+    int tc_softmax(tc_dtype, int64_t rows, int64_t columns, const void *x, void *y)
+    int tc_softmax_crossentropy_forward(
+        tc_dtype, int64_t rows, int64_t columns, const void *logits, const void *targets, void *loss, void *probabilities)
+    int tc_softmax_crossentropy_backward(
+        tc_dtype, int64_t rows, int64_t columns, const void *dloss, const void *probabilities, const void *targets, void *dlogits)
+    int tc_batch_norm_moments(tc_dtype, int64_t rows, int64_t columns, const void *x, void *mean, void *variance)
+    int tc_batch_norm_forward(
+        tc_dtype, int64_t rows, int64_t columns, const void *x, const void *mean, const void *variance, const void *gamma,
+        const void *beta, double epsilon, void *y)
+    int tc_batch_norm_backward(
+        tc_dtype, int64_t rows, int64_t columns, const void *dy, const void *x, const void *mean, const void *variance,
+        const void *gamma, double epsilon, int training, void *dx, void *dgamma, void *dbeta)
+    int tc_dropout_mask(tc_dtype, int64_t size, uint32_t threshold, double scale, uint64_t seed, void *mask)
+    int tc_sgd_step(tc_dtype, int64_t size, void *w, const void *g, void *m, double learning_rate, double momentum, int nesterov)
+    int tc_adam_step(
+        tc_dtype, int64_t size, void *w, const void *g, void *m, void *v, double alpha, double beta_1, double beta_2, double epsilon)
 
 
 # ---- memory
@@ -113,28 +137,32 @@ def get_num_threads():
 
 
 # ---- operands
-cdef void *pointer(array, Py_ssize_t elements, tc_dtype dtype, int flags) except? NULL:
+cdef enum:
+    INT32 = 4  # the size of an argmax's elements
+
+
+cdef void *pointer(array, Py_ssize_t elements, int item, int flags) except? NULL:
     """Where the data of `array` lie; the caller's reference keeps them there."""
     cdef Py_buffer view
     PyObject_GetBuffer(array, &view, flags)
     cdef void *found = view.buf
     cdef Py_ssize_t size = view.len
     PyBuffer_Release(&view)
-    if size != elements * <Py_ssize_t>dtype:
-        raise BufferError(f"an operand has {size} bytes where the kernel expects {elements * <Py_ssize_t>dtype}")
+    if size != elements * item:
+        raise BufferError(f"an operand has {size} bytes where the kernel expects {elements * item}")
     return found
 
 
-cdef const void *data(array, Py_ssize_t elements, tc_dtype dtype) except? NULL:
-    return pointer(array, elements, dtype, PyBUF_SIMPLE)
+cdef const void *data(array, Py_ssize_t elements, int item) except? NULL:
+    return pointer(array, elements, item, PyBUF_SIMPLE)
 
 
-cdef const void *optional(array, Py_ssize_t elements, tc_dtype dtype) except? NULL:
-    return NULL if array is None else pointer(array, elements, dtype, PyBUF_SIMPLE)
+cdef const void *optional(array, Py_ssize_t elements, int item) except? NULL:
+    return NULL if array is None else pointer(array, elements, item, PyBUF_SIMPLE)
 
 
-cdef void *writable(array, Py_ssize_t elements, tc_dtype dtype) except? NULL:
-    return pointer(array, elements, dtype, PyBUF_WRITABLE)
+cdef void *writable(array, Py_ssize_t elements, int item) except? NULL:
+    return pointer(array, elements, item, PyBUF_WRITABLE)
 
 
 cdef tc_dtype real_of(array) except *:
@@ -214,6 +242,78 @@ def conv2d_backward_kernel(geometry, x, dy):
     return dw
 
 
+# ---- pooling
+cdef tc_pool2d pool2d_of(g) except *:
+    cdef tc_pool2d c
+    c.batch, c.in_h, c.in_w, c.channels = g.batch, g.in_h, g.in_w, g.channels
+    c.out_h, c.out_w = g.out_h, g.out_w
+    c.window_h, c.window_w, c.stride_h, c.stride_w = g.window_h, g.window_w, g.stride_h, g.stride_w
+    c.pad_top, c.pad_bottom, c.pad_left, c.pad_right = g.pad_top, g.pad_bottom, g.pad_left, g.pad_right
+    return c
+
+
+cdef Py_ssize_t pool2d_inputs(tc_pool2d *c) noexcept:
+    return c.batch * c.in_h * c.in_w * c.channels
+
+
+cdef Py_ssize_t pool2d_outputs(tc_pool2d *c) noexcept:
+    return c.batch * c.out_h * c.out_w * c.channels
+
+
+def max_pool2d_forward(geometry, x):
+    cdef tc_dtype dtype = real_of(x)
+    cdef tc_pool2d g = pool2d_of(geometry)
+    y, argmax = empty(geometry.out_shape, x.dtype), empty(geometry.out_shape, np.int32)
+    cdef const void *x_data = data(x, pool2d_inputs(&g), dtype)
+    cdef void *y_data = writable(y, pool2d_outputs(&g), dtype)
+    cdef void *argmax_data = writable(argmax, pool2d_outputs(&g), INT32)
+    cdef int status
+    with nogil:
+        status = tc_max_pool2d_forward(dtype, &g, x_data, y_data, <int32_t *>argmax_data)
+    check(status)
+    return y, argmax
+
+
+def max_pool2d_backward(geometry, dy, argmax):
+    cdef tc_dtype dtype = real_of(dy)
+    cdef tc_pool2d g = pool2d_of(geometry)
+    dx = empty(geometry.in_shape, dy.dtype)
+    cdef const void *dy_data = data(dy, pool2d_outputs(&g), dtype)
+    cdef const void *argmax_data = data(argmax, pool2d_outputs(&g), INT32)
+    cdef void *dx_data = writable(dx, pool2d_inputs(&g), dtype)
+    cdef int status
+    with nogil:
+        status = tc_max_pool2d_backward(dtype, &g, dy_data, <const int32_t *>argmax_data, dx_data)
+    check(status)
+    return dx
+
+
+def avg_pool2d_forward(geometry, x):
+    cdef tc_dtype dtype = real_of(x)
+    cdef tc_pool2d g = pool2d_of(geometry)
+    y = empty(geometry.out_shape, x.dtype)
+    cdef const void *x_data = data(x, pool2d_inputs(&g), dtype)
+    cdef void *y_data = writable(y, pool2d_outputs(&g), dtype)
+    cdef int status
+    with nogil:
+        status = tc_avg_pool2d_forward(dtype, &g, x_data, y_data)
+    check(status)
+    return y
+
+
+def avg_pool2d_backward(geometry, dy):
+    cdef tc_dtype dtype = real_of(dy)
+    cdef tc_pool2d g = pool2d_of(geometry)
+    dx = empty(geometry.in_shape, dy.dtype)
+    cdef const void *dy_data = data(dy, pool2d_outputs(&g), dtype)
+    cdef void *dx_data = writable(dx, pool2d_inputs(&g), dtype)
+    cdef int status
+    with nogil:
+        status = tc_avg_pool2d_backward(dtype, &g, dy_data, dx_data)
+    check(status)
+    return dx
+
+
 # ---- dense algebra
 def matmul(a, b, bint transpose_a, bint transpose_b):
     cdef tc_dtype dtype = real_of(a)
@@ -277,3 +377,134 @@ def activation_backward(kind, dy, y, double alpha):
         status = tc_activation_backward(dtype, code, size, dy_data, y_data, alpha, dx_data)
     check(status)
     return dx
+
+
+# ---- softmax + cross-entropy
+def softmax(x):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int64_t rows = x.shape[0], columns = x.shape[1]
+    y = empty(x.shape, x.dtype)
+    cdef const void *x_data = data(x, rows * columns, dtype)
+    cdef void *y_data = writable(y, rows * columns, dtype)
+    cdef int status
+    with nogil:
+        status = tc_softmax(dtype, rows, columns, x_data, y_data)
+    check(status)
+    return y
+
+
+def softmax_crossentropy_forward(logits, targets):
+    cdef tc_dtype dtype = real_of(logits)
+    cdef int64_t rows = logits.shape[0], columns = logits.shape[1]
+    loss, probabilities = empty((rows,), logits.dtype), empty(logits.shape, logits.dtype)
+    cdef const void *logits_data = data(logits, rows * columns, dtype)
+    cdef const void *targets_data = data(targets, rows * columns, dtype)
+    cdef void *loss_data = writable(loss, rows, dtype)
+    cdef void *probabilities_data = writable(probabilities, rows * columns, dtype)
+    cdef int status
+    with nogil:
+        status = tc_softmax_crossentropy_forward(dtype, rows, columns, logits_data, targets_data, loss_data, probabilities_data)
+    check(status)
+    return loss, probabilities
+
+
+def softmax_crossentropy_backward(dloss, probabilities, targets):
+    cdef tc_dtype dtype = real_of(probabilities)
+    cdef int64_t rows = probabilities.shape[0], columns = probabilities.shape[1]
+    dlogits = empty(probabilities.shape, probabilities.dtype)
+    cdef const void *dloss_data = data(dloss, rows, dtype)
+    cdef const void *probabilities_data = data(probabilities, rows * columns, dtype)
+    cdef const void *targets_data = data(targets, rows * columns, dtype)
+    cdef void *dlogits_data = writable(dlogits, rows * columns, dtype)
+    cdef int status
+    with nogil:
+        status = tc_softmax_crossentropy_backward(dtype, rows, columns, dloss_data, probabilities_data, targets_data, dlogits_data)
+    check(status)
+    return dlogits
+
+
+# ---- batch normalisation
+def batch_norm_moments(x):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int64_t rows = x.shape[0], columns = x.shape[1]
+    mean, variance = empty((columns,), x.dtype), empty((columns,), x.dtype)
+    cdef const void *x_data = data(x, rows * columns, dtype)
+    cdef void *mean_data = writable(mean, columns, dtype)
+    cdef void *variance_data = writable(variance, columns, dtype)
+    cdef int status
+    with nogil:
+        status = tc_batch_norm_moments(dtype, rows, columns, x_data, mean_data, variance_data)
+    check(status)
+    return mean, variance
+
+
+def batch_norm_forward(x, mean, variance, gamma, beta, double epsilon):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int64_t rows = x.shape[0], columns = x.shape[1]
+    y = empty(x.shape, x.dtype)
+    cdef const void *x_data = data(x, rows * columns, dtype)
+    cdef const void *mean_data = data(mean, columns, dtype)
+    cdef const void *variance_data = data(variance, columns, dtype)
+    cdef const void *gamma_data = data(gamma, columns, dtype)
+    cdef const void *beta_data = data(beta, columns, dtype)
+    cdef void *y_data = writable(y, rows * columns, dtype)
+    cdef int status
+    with nogil:
+        status = tc_batch_norm_forward(dtype, rows, columns, x_data, mean_data, variance_data, gamma_data, beta_data, epsilon, y_data)
+    check(status)
+    return y
+
+
+def batch_norm_backward(dy, x, mean, variance, gamma, double epsilon, bint training):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int64_t rows = x.shape[0], columns = x.shape[1]
+    dx, dgamma, dbeta = empty(x.shape, x.dtype), empty((columns,), x.dtype), empty((columns,), x.dtype)
+    cdef const void *dy_data = data(dy, rows * columns, dtype)
+    cdef const void *x_data = data(x, rows * columns, dtype)
+    cdef const void *mean_data = data(mean, columns, dtype)
+    cdef const void *variance_data = data(variance, columns, dtype)
+    cdef const void *gamma_data = data(gamma, columns, dtype)
+    cdef void *dx_data = writable(dx, rows * columns, dtype)
+    cdef void *dgamma_data = writable(dgamma, columns, dtype)
+    cdef void *dbeta_data = writable(dbeta, columns, dtype)
+    cdef int status
+    with nogil:
+        status = tc_batch_norm_backward(
+            dtype, rows, columns, dy_data, x_data, mean_data, variance_data, gamma_data, epsilon, training, dx_data, dgamma_data, dbeta_data)
+    check(status)
+    return dx, dgamma, dbeta
+
+
+# ---- dropout
+def dropout_mask(shape, uint32_t threshold, double scale, uint64_t seed, dtype):
+    mask = empty(shape, dtype)
+    cdef tc_dtype real = real_of(mask)
+    cdef int64_t size = mask.size
+    cdef void *mask_data = writable(mask, size, real)
+    cdef int status
+    with nogil:
+        status = tc_dropout_mask(real, size, threshold, scale, seed, mask_data)
+    check(status)
+    return mask
+
+
+# ---- optimizer steps, in place
+def sgd_step(w, g, m, double learning_rate, double momentum, bint nesterov):
+    cdef tc_dtype dtype = real_of(w)
+    cdef int64_t size = w.size
+    cdef void *w_data = writable(w, size, dtype)
+    cdef const void *g_data = data(g, size, dtype)
+    cdef void *m_data = NULL if m is None else writable(m, size, dtype)
+    with nogil:
+        tc_sgd_step(dtype, size, w_data, g_data, m_data, learning_rate, momentum, nesterov)
+
+
+def adam_step(w, g, m, v, double alpha, double beta_1, double beta_2, double epsilon):
+    cdef tc_dtype dtype = real_of(w)
+    cdef int64_t size = w.size
+    cdef void *w_data = writable(w, size, dtype)
+    cdef const void *g_data = data(g, size, dtype)
+    cdef void *m_data = writable(m, size, dtype)
+    cdef void *v_data = writable(v, size, dtype)
+    with nogil:
+        tc_adam_step(dtype, size, w_data, g_data, m_data, v_data, alpha, beta_1, beta_2, epsilon)
