@@ -69,7 +69,9 @@ def read(path: Path) -> Picture:
 def _grey(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W, 4) red, green, blue, opacity, or (H, W) 16-bit grey -> (H, W) brightness from 0 to 255, over white."""
     if pixels.ndim == 2:
-        return pixels / np.float32(257)
+        pixels = pixels / np.float32(257)
+        return pixels
     luma: NDArray[np.float32] = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
     opacity = pixels[..., 3] / np.float32(255)
-    return luma * opacity + 255 * (1 - opacity)
+    over_white: NDArray[np.float32] = luma * opacity + 255 * (1 - opacity)
+    return over_white
