@@ -57,7 +57,7 @@ class BuildKernels(build_ext):
             ["csrc/variant.c"],
             output_dir=str(Path(self.build_temp, f"{isa}_{suffix}")),
             macros=[("TC_ISA", isa), *REALS[suffix]],
-            include_dirs=["csrc"],
+            include_dirs=["csrc", "csrc/simd"],
             extra_postargs=[*FLAGS, *flags, *USER_FLAGS],
         )
 

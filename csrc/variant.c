@@ -23,7 +23,7 @@
 #define TC_TYPE_(suffix) tc_kernels_##suffix
 #define TC_TYPE(suffix) TC_TYPE_(suffix)
 
-#include TC_STRING(simd / TC_ISA.h)
+#include TC_STRING(TC_ISA.h)  // csrc/simd/<isa>.h
 
 #include "kernels/chunks.h"
 #include "kernels/vmath.h"
