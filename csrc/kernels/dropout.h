@@ -1,14 +1,14 @@
 // Dropout's mask from the counter-based generator Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"):
 // any block of four numbers comes from its index and the seed alone, so blocks can be made in any order and number at once.
 
-enum { PHILOX_BLOCKS = 16 };  // blocks made side by side, one per lane of a vector
+enum { PHILOX_BLOCKS = 64 };  // blocks made side by side; enough of them that the compiler keeps the loop, and vectorises it
 
-// words[i][l] = number l of the block with index first + i.
-static void philox4x32(uint64_t first, uint64_t seed, uint32_t words[PHILOX_BLOCKS][4]) {
-    uint32_t c0[PHILOX_BLOCKS], c1[PHILOX_BLOCKS], c2[PHILOX_BLOCKS], c3[PHILOX_BLOCKS];
+// words[l][i] = number l of the block with index first + i; `first` is a multiple of PHILOX_BLOCKS.
+static void philox4x32(uint64_t first, uint64_t seed, uint32_t words[4][PHILOX_BLOCKS]) {
+    uint32_t *restrict c0 = words[0], *restrict c1 = words[1], *restrict c2 = words[2], *restrict c3 = words[3];
     for (int i = 0; i < PHILOX_BLOCKS; i++) {
-        c0[i] = (uint32_t)(first + (uint64_t)i);
-        c1[i] = (uint32_t)((first + (uint64_t)i) >> 32);
+        c0[i] = (uint32_t)first + (uint32_t)i;
+        c1[i] = (uint32_t)(first >> 32);
         c2[i] = c3[i] = 0;
     }
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
@@ -23,12 +23,6 @@ static void philox4x32(uint64_t first, uint64_t seed, uint32_t words[PHILOX_BLOC
         k0 += 0x9E3779B9;  // the golden ratio
         k1 += 0xBB67AE85;  // sqrt(3) - 1
     }
-    for (int i = 0; i < PHILOX_BLOCKS; i++) {
-        words[i][0] = c0[i];
-        words[i][1] = c1[i];
-        words[i][2] = c2[i];
-        words[i][3] = c3[i];
-    }
 }
 
 typedef struct {
@@ -42,11 +36,15 @@ typedef struct {
 static int dropout_chunk(void *context, int64_t chunk) {
     const dropout_job *job = context;
     const range cells = chunk_range(chunk, CHUNK_WORK, job->size);  // CHUNK_WORK is a multiple of 4 * PHILOX_BLOCKS
+    const uint32_t threshold = job->threshold;
+    const real scale = job->scale;
     for (int64_t begin = cells.begin; begin < cells.end; begin += 4 * PHILOX_BLOCKS) {
-        uint32_t words[PHILOX_BLOCKS][4];
+        uint32_t words[4][PHILOX_BLOCKS];
+        real kept[4 * PHILOX_BLOCKS];
         philox4x32((uint64_t)begin / 4, job->seed, words);
-        const int64_t n = min_i64(4 * PHILOX_BLOCKS, cells.end - begin);
-        for (int64_t i = 0; i < n; i++) job->mask[begin + i] = words[i / 4][i % 4] >= job->threshold ? job->scale : 0;
+        for (int i = 0; i < PHILOX_BLOCKS; i++)
+            for (int l = 0; l < 4; l++) kept[4 * i + l] = words[l][i] >= threshold ? scale : 0;
+        memcpy(job->mask + begin, kept, sizeof(real) * (size_t)min_i64(4 * PHILOX_BLOCKS, cells.end - begin));
     }
     return TC_OK;
 }

@@ -58,8 +58,12 @@ static int pool_forward(const tc_pool2d *g, pool_window_forward *window, const r
     return tc_parallel_for(ceil_div(g->batch * g->out_h, job.rows_per_chunk), pool_forward_chunk, &job);
 }
 
-// Does `cell` take over from `best`? Of equal ones the first stays; a NaN is larger than any number, and the first NaN stays.
-static inline bool is_larger(real cell, real best) { return !(cell <= best) & (best == best); }
+// Of equal cells the first stays; a NaN is larger than any number, and the first NaN stays.
+static inline void take_if_larger(real cell, int32_t tap, real *best, int32_t *place) {
+    const int32_t larger = -!(cell <= *best) & -(*best == *best);  // all ones or none: masks vectorise where a bool does not
+    *best = larger ? cell : *best;
+    *place = larger ? tap : *place;
+}
 
 static void max_window(const tc_pool2d *g, pool_window w, const real *image, real *restrict y, int32_t *restrict argmax) {
     const int32_t first = (int32_t)(w.begin_h * g->window_w + w.begin_w);
@@ -72,11 +76,7 @@ static void max_window(const tc_pool2d *g, pool_window w, const real *image, rea
             for (int64_t v = w.begin_w; v < w.end_w; v++) {
                 const real *restrict cell = image + cell_at(g, w, u, v) + begin;
                 const int32_t tap = (int32_t)(u * g->window_w + v);
-                for (int64_t c = 0; c < n; c++) {
-                    const bool larger = is_larger(cell[c], best[c]);
-                    best[c] = larger ? cell[c] : best[c];
-                    place[c] = larger ? tap : place[c];
-                }
+                for (int64_t c = 0; c < n; c++) take_if_larger(cell[c], tap, &best[c], &place[c]);
             }
         }
         memcpy(y + begin, best, sizeof(real) * (size_t)n);
@@ -93,11 +93,13 @@ static void max_window_2x2(const tc_pool2d *g, pool_window w, const real *image,
     const real *restrict x00 = image + cell_at(g, w, 0, 0), *restrict x01 = image + cell_at(g, w, 0, 1);
     const real *restrict x10 = image + cell_at(g, w, 1, 0), *restrict x11 = image + cell_at(g, w, 1, 1);
     for (int64_t c = 0; c < g->channels; c++) {
-        const bool right = is_larger(x01[c], x00[c]), right_below = is_larger(x11[c], x10[c]);
-        const real above = right ? x01[c] : x00[c], below = right_below ? x11[c] : x10[c];
-        const bool lower = is_larger(below, above);
-        y[c] = lower ? below : above;
-        argmax[c] = lower ? (right_below ? 3 : 2) : (right ? 1 : 0);
+        real best = x00[c];
+        int32_t place = 0;
+        take_if_larger(x01[c], 1, &best, &place);
+        take_if_larger(x10[c], 2, &best, &place);
+        take_if_larger(x11[c], 3, &best, &place);
+        y[c] = best;
+        argmax[c] = place;
     }
 }
 
