@@ -5,11 +5,15 @@ import gzip
 import hashlib
 import http.server
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tinycnn
 from tinycnn.datasets import fashion_mnist, files, mnist
 from tinycnn.datasets.files import IdxDataset
 from tinycnn.errors import DataError
@@ -188,3 +192,10 @@ def test_the_real_sets_are_declared_whole(module):
 def test_load_data_hands_the_path_on(module, tmp_path):
     with pytest.raises(DataError, match="lacks"):
         module.load_data(tmp_path)
+
+
+def test_importing_the_data_sets_imports_nothing_heavy():
+    code = "import sys, tinycnn.datasets; print(*{'pooch', 'requests', 'rich', 'matplotlib', 'PIL', 'h5py'} & set(sys.modules))"
+    environment = os.environ | {"PYTHONPATH": str(Path(tinycnn.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == ""
