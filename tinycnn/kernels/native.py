@@ -46,19 +46,18 @@ def isa() -> str:
     return _binding().isa()
 
 
-def isas() -> dict[str, bool]:
-    """The levels that were compiled in, best first, and whether this processor runs them."""
-    return _binding().isas()
+def isas() -> tuple[str, ...]:
+    """The levels that were compiled in and that this processor runs, best first."""
+    return tuple(level for level, runs in _binding().isas().items() if runs)
 
 
 def set_isa(name: str, argument: str = "name") -> None:
     """Force a level, for tests and comparisons. Raises BackendError unless it was compiled in and this processor runs it."""
-    levels = isas()
-    if name not in levels:
-        raise BackendError(f"{argument} must be one of the levels compiled in ({', '.join(levels)}), got {name!r}")
-    if not levels[name]:
-        usable = ", ".join(level for level, runs in levels.items() if runs)
-        raise BackendError(f"{argument} is {name!r}, which this processor or operating system does not support; it runs {usable}")
+    compiled = _binding().isas()
+    if name not in compiled:
+        raise BackendError(f"{argument} must be one of the levels compiled in ({', '.join(compiled)}), got {name!r}")
+    if not compiled[name]:
+        raise BackendError(f"{argument} is {name!r}, which this processor or system does not support; it runs {', '.join(isas())}")
     _binding().set_isa(name)
 
 
