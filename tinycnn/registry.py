@@ -12,12 +12,13 @@ A file never names code: loading looks `class_name` up here, and what is not reg
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tinycnn.errors import ArgumentError
+from tinycnn.errors import ArgumentError, DTypeError
 
-__all__ = ["lookup", "names", "register"]
+__all__ = ["from_config", "lookup", "names", "register", "resolve", "serialize"]
 
 T = TypeVar("T")
 _tables: dict[str, dict[str, Any]] = {}
@@ -49,3 +50,55 @@ def lookup(kind: str, name: str) -> Any:
 def names(kind: str) -> list[str]:
     """All names of one kind, sorted."""
     return sorted(_tables.get(kind, {}))
+
+
+def resolve(kind: str, identifier: Any) -> Any:
+    """What a user meant by `identifier`, wherever Keras takes a string, a class, an instance, a config or a function.
+
+    Args:
+        kind: the table to look names up in.
+        identifier: a registered name; {"class_name": name, "config": {...}}; a class, which is made with its defaults; or any callable,
+            which comes back as it is. A name that stands for a class gives an instance, one that stands for a function the function.
+
+    Raises:
+        ArgumentError: for an unknown name or a malformed config.
+        DTypeError: for anything else.
+    """
+    if isinstance(identifier, str):
+        found = lookup(kind, identifier)
+        return found() if isinstance(found, type) else found
+    if isinstance(identifier, dict):
+        name, config = identifier.get("class_name"), identifier.get("config", {})
+        if not isinstance(name, str):
+            raise ArgumentError(f"a {kind} config must be {{'class_name': name, 'config': {{...}}}}, got {identifier!r}")
+        found = lookup(kind, name)
+        if not isinstance(found, type):
+            return found
+        if not isinstance(config, dict):
+            raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
+        return from_config(found, config)
+    if isinstance(identifier, type):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {identifier!r}")
+
+
+def from_config(cls: Any, config: dict[str, Any]) -> Any:
+    """`cls` made from a config, through its own ``from_config`` if it has one; ArgumentError naming what it does not take."""
+    if hasattr(cls, "from_config"):
+        return cls.from_config(config)
+    accepted = inspect.signature(cls).parameters
+    unknown = [name for name in config if name not in accepted]
+    if unknown:
+        raise ArgumentError(f"{cls.__name__} takes no argument {unknown[0]!r}; it takes {', '.join(accepted) or 'none'}")
+    return cls(**config)
+
+
+def serialize(thing: Any) -> Any:
+    """The plain data that `resolve` makes `thing` from again: None, a function's name, or {"class_name", "config"}."""
+    if thing is None or isinstance(thing, str):
+        return thing
+    if hasattr(thing, "get_config"):
+        return {"class_name": type(thing).__name__, "config": thing.get_config()}
+    return getattr(thing, "__name__", type(thing).__name__)
