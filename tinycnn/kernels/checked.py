@@ -4,12 +4,15 @@ Each method of `spec.KernelSet` is here once: it checks every operand against th
 aligned, native byte order) and calls the bare function of the same name, which may then take everything for granted.
 """
 
+# mypy: disable-error-code="no-any-return"
+# The bare functions are attributes of a module that is not known here: what they return is `spec`'s promise.
+
 from __future__ import annotations
 
 import math
 import operator
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -19,8 +22,6 @@ from tinycnn.geometry import Conv2dGeometry, Pool2dGeometry
 from tinycnn.kernels.spec import Activation, Array, IntArray
 
 __all__ = ["CheckedKernels"]
-
-ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh")
 
 
 class CheckedKernels:
@@ -171,7 +172,10 @@ def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dt
         raise DTypeError(f"{name} must be {dtype}, got {array.dtype}")
     if shape is not None and array.shape != shape:
         raise ShapeError(f"{name} must have shape {shape}, got {array.shape}")
-    return np.require(array, dtype, "CA")
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned and array.dtype.isnative:
+        return array
+    return np.require(array, dtype, ["C", "A"])
 
 
 def inplace_operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dtype) -> Any:
@@ -201,7 +205,7 @@ def _channel_vectors(x: Array, **vectors: Array) -> list[Any]:
 
 
 def _check_activation(kind: str, alpha: float) -> None:
-    if kind not in ACTIVATIONS:
-        raise ArgumentError(f"kind must be one of {', '.join(ACTIVATIONS)}, got {kind!r}")
+    if kind not in get_args(Activation):
+        raise ArgumentError(f"kind must be one of {', '.join(get_args(Activation))}, got {kind!r}")
     if not alpha >= 0:
         raise ArgumentError(f"alpha must be >= 0, got {alpha!r}")

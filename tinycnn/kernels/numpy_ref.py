@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinycnn.geometry import Conv2dGeometry, Pool2dGeometry
 from tinycnn.kernels.checked import CheckedKernels
-from tinycnn.kernels.spec import Activation, Array, IntArray, KernelSet
+from tinycnn.kernels.spec import Activation, KernelSet
+
+Array: TypeAlias = NDArray[Any]  # float32 or float64, all of one call alike
 
 
 def load() -> KernelSet:
@@ -91,7 +95,7 @@ def _valid_cells(g: Pool2dGeometry) -> Array:
     return sum(_tap(g, _valid(g), u, v) for u, v in np.ndindex(g.window_h, g.window_w))
 
 
-def max_pool2d_forward(g: Pool2dGeometry, x: Array) -> tuple[Array, IntArray]:
+def max_pool2d_forward(g: Pool2dGeometry, x: Array) -> tuple[Array, Array]:
     padded, valid = _pad(g, x), _valid(g) > 0
     y = np.zeros(g.out_shape, x.dtype)
     argmax = np.full(g.out_shape, -1, np.int32)
@@ -104,7 +108,7 @@ def max_pool2d_forward(g: Pool2dGeometry, x: Array) -> tuple[Array, IntArray]:
     return y, argmax
 
 
-def max_pool2d_backward(g: Pool2dGeometry, dy: Array, argmax: IntArray) -> Array:
+def max_pool2d_backward(g: Pool2dGeometry, dy: Array, argmax: Array) -> Array:
     dpadded = np.zeros_like(_pad(g, np.empty(g.in_shape, dy.dtype)))
     for u, v in _taps_in_window_order(g):
         _tap(g, dpadded, u, v)[...] += np.where(argmax == u * g.window_w + v, dy, 0)
@@ -129,7 +133,7 @@ def avg_pool2d_backward(g: Pool2dGeometry, dy: Array) -> Array:
 
 def _taps_in_window_order(g: Pool2dGeometry) -> Iterator[tuple[int, int]]:
     """The taps from last to first: a cell then meets the windows that hold it from first to last."""
-    return reversed(list(np.ndindex(g.window_h, g.window_w)))  # type: ignore[arg-type]
+    return reversed(list(np.ndindex(g.window_h, g.window_w)))
 
 
 # ---------------------------------------------------------------------------------------------------- dense algebra

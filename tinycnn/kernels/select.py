@@ -113,7 +113,7 @@ def get_num_threads() -> int:
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
-    """Print versions, machine, ISA level, threads, backend and allocator; with mode="dicts" return them instead (as `numpy.show_config`)."""
+    """Print versions, machine, threads, backend, ISA level and allocator; return them instead if mode is "dicts", as in NumPy."""
     if mode not in ("stdout", "dicts"):
         raise ArgumentError(f"mode must be 'stdout' or 'dicts', got {mode!r}")
     config = _config()
@@ -163,16 +163,20 @@ def _resolve(name: str, argument: str) -> KernelSet:
     try:
         return _load("c")
     except BackendError as error:
-        instead = _load("numba" if available_backends()["numba"] == "available" else "numpy")
-        _say_that_c_is_missing(instead, error)
-        return instead
+        return _next_best(error)
 
 
-def _say_that_c_is_missing(instead: KernelSet, error: BackendError) -> None:
+def _next_best(c_is_missing: BackendError) -> KernelSet:
+    """Numba's kernels, else NumPy's; says once per process that the C kernels are missing."""
     global _said_that_c_is_missing
+    try:
+        kernels = _load("numba")
+    except BackendError:
+        kernels = _load("numpy")
     if not _said_that_c_is_missing:
         _said_that_c_is_missing = True
-        _log.warning("tinycnn runs on its slower %s backend: %s", instead.name, error)
+        _log.warning("tinycnn runs on its slower %s backend: %s", kernels.name, c_is_missing)
+    return kernels
 
 
 def _load(name: str) -> KernelSet:

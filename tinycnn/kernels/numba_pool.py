@@ -1,0 +1,81 @@
+"""How the Numba kernels run in parallel: compiled without the GIL, over fixed chunks, on a pool of Python threads.
+
+Numba's own layers are not used. "workqueue" aborts the process when two threads call into it
+(https://numba.readthedocs.io/en/stable/user/threading-layer.html), GNU OpenMP ends a child forked after its first use, TBB is not
+always there, and each makes every kernel compile several times longer. A chunk here is a range of items cut by shape alone, so
+the results are the same for any number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from numba import njit
+
+from tinycnn.config import default_num_threads
+
+__all__ = ["chunk_size", "jit", "run", "set_num_threads"]
+
+#: About this many inner operations make a chunk: some 50 microseconds, well above what handing one over costs.
+OPERATIONS_PER_CHUNK = 1 << 21
+
+_num_threads = default_num_threads()
+_pool: ThreadPoolExecutor | None = None
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile without the GIL, division as in NumPy, a * b + c in one rounding; kept on disk where a folder can be written."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # no place for the cache: compile in each process
+        return njit(**options)(function)
+
+
+def chunk_size(items: int, operations: int) -> int:
+    """How many of `items` make a chunk if all of them together are that many inner operations."""
+    return max(1, items * OPERATIONS_PER_CHUNK // max(operations, 1))
+
+
+def run(kernel: Callable[..., Any], items: int, size: int, *arguments: Any) -> None:
+    """kernel(*arguments, start, stop) for every chunk of `size` out of range(items); the caller works beside the pool."""
+    starts = iter(range(0, items, size))  # shared: `next` is atomic
+
+    def work() -> None:
+        for start in starts:
+            kernel(*arguments, start, min(start + size, items))
+
+    helpers = min(_num_threads, -(-items // size)) - 1
+    futures = [_executor().submit(work) for _ in range(helpers)]
+    work()
+    for future in futures:
+        if not future.cancel():  # running, or done
+            future.result()
+
+
+def set_num_threads(num_threads: int) -> None:
+    """Threads that `run` uses, the caller's included."""
+    global _num_threads
+    if num_threads != _num_threads:
+        _num_threads = num_threads
+        _forget_pool()
+
+
+def _executor() -> ThreadPoolExecutor:
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_num_threads - 1, thread_name_prefix="tinycnn")
+    return _pool
+
+
+def _forget_pool() -> None:
+    """The next `run` makes a new one; whoever still works on the old one finishes there."""
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)  # threads do not survive a fork
