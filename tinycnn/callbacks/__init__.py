@@ -1,1 +1,25 @@
+"""What happens beside the training: `fit(callbacks=[...])`. Names and arguments as in `keras.callbacks`."""
 
+from tinycnn.callbacks.callback import Callback, LambdaCallback
+from tinycnn.callbacks.callback_list import CallbackList
+from tinycnn.callbacks.csv_logger import CSVLogger
+from tinycnn.callbacks.early_stopping import EarlyStopping
+from tinycnn.callbacks.history import History
+from tinycnn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from tinycnn.callbacks.model_checkpoint import ModelCheckpoint
+from tinycnn.callbacks.progbar_logger import ProgbarLogger
+from tinycnn.callbacks.terminate_on_nan import TerminateOnNaN
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]

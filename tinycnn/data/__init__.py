@@ -1,1 +1,25 @@
+"""From what a user passes to fit, evaluate and predict to checked batches of arrays.
 
+`structure` flattens lists and dicts, `arrays` checks and splits arrays, `batches` cuts arrays and streams into batches.
+"""
+
+from tinycnn.data.arrays import ArrayData, check_finite, class_weights_to_sample_weights, split_validation
+from tinycnn.data.batches import ArrayBatches, Batch, Batches, Epochs, StreamBatches, check_count
+from tinycnn.data.structure import Structure, flatten, is_stream, pack
+
+__all__ = [
+    "ArrayBatches",
+    "ArrayData",
+    "Batch",
+    "Batches",
+    "Epochs",
+    "StreamBatches",
+    "Structure",
+    "check_count",
+    "check_finite",
+    "class_weights_to_sample_weights",
+    "flatten",
+    "is_stream",
+    "pack",
+    "split_validation",
+]

@@ -1,0 +1,85 @@
+"""The progress bar as a callback: what `verbose` switches on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tinycnn.callbacks.callback import Callback, Logs
+from tinycnn.utils.progress import Progbar, is_interactive
+
+__all__ = ["ProgbarLogger", "resolve_verbose"]
+
+
+def resolve_verbose(verbose: Any) -> int:
+    """0, 1 or 2; "auto" is 1 on a terminal or in a notebook and 2 elsewhere. (`Progbar` refuses anything else.)"""
+    if verbose == "auto":
+        return 1 if is_interactive() else 2
+    return int(verbose) if isinstance(verbose, bool) else verbose  # type: ignore[no-any-return]
+
+
+class ProgbarLogger(Callback):
+    """Draws the epochs of `fit`, or the batches of `evaluate` and `predict`.
+
+    The bar is redrawn about ten times a second; between that, a batch costs it one look at the clock.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Progbar | None = None
+        self._fitting = False
+        self._steps = 0
+
+    def _begin(self) -> None:
+        self._steps = 0
+        self._bar = Progbar(self.params["steps"], verbose=self.params["verbose"])
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._fitting = True
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.params["verbose"] and self.params["epochs"] > 1:
+            print(f"Epoch {epoch + 1}/{self.params['epochs']}", flush=True)
+        self._begin()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._step(batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._end(logs)
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        if not self._fitting:
+            self._begin()
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if not self._fitting:
+            self._step(batch, logs)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        if not self._fitting:
+            self._end(logs)
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        self._begin()
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._step(batch, None)
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        self._end(None)
+
+    def _step(self, batch: int, logs: Logs | None) -> None:
+        assert self._bar is not None  # _begin has made it
+        self._steps = batch + 1
+        if self._bar.is_due(time.perf_counter()):
+            self._show(logs, finalize=False)
+
+    def _end(self, logs: Logs | None) -> None:
+        self._show(logs, finalize=True)
+
+    def _show(self, logs: Logs | None, finalize: bool) -> None:
+        assert self._bar is not None
+        values = {name: value for name, value in (logs or {}).items() if isinstance(value, (int, float))}
+        self._bar.stateful_metrics = frozenset(values)
+        self._bar.update(self._steps, values.items(), finalize=finalize)

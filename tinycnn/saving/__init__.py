@@ -1,0 +1,1 @@
+"""File formats. Every file is written by `atomic`; a file never names code."""

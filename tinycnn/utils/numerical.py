@@ -1,0 +1,59 @@
+"""Label and array preparation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.ops.convert import convert_to_numpy, integers
+
+__all__ = ["normalize", "to_categorical"]
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[np.float64]:
+    """Class numbers as one-hot rows.
+
+    Args:
+        x: whole numbers from 0 to num_classes - 1, of any shape; a last axis of size 1 is dropped.
+        num_classes: the length of a row; default: the largest class number + 1.
+
+    Returns:
+        float64 array of shape x.shape + (num_classes,).
+
+    Raises:
+        DTypeError: x does not hold whole numbers.
+        ArgumentError: a class number is out of range, or there is none to take num_classes from.
+    """
+    labels = integers(x, "x")
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if num_classes is None:
+        if not labels.size:
+            raise ArgumentError("x is empty: num_classes must be given")
+        num_classes = int(labels.max()) + 1
+    if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise ArgumentError(f"x must hold class numbers from 0 to {num_classes - 1}, got {labels.min()} to {labels.max()}")
+    one_hot = np.zeros((labels.size, num_classes))
+    one_hot[np.arange(labels.size), labels.ravel()] = 1
+    return one_hot.reshape(*labels.shape, num_classes)
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> NDArray[Any]:
+    """`x` divided by its norm along `axis`; vectors of norm 0 stay 0.
+
+    Args:
+        x: numbers, of at least one axis.
+        axis: along which the norm is taken.
+        order: of the norm: 2 is the Euclidean one.
+
+    Raises:
+        ShapeError: x has no such axis.
+    """
+    array = np.atleast_1d(convert_to_numpy(x))
+    if not -array.ndim <= axis < array.ndim:
+        raise ShapeError(f"axis must be from {-array.ndim} to {array.ndim - 1} for x of shape {array.shape}, got {axis}")
+    norm = np.linalg.norm(array, order, axis, keepdims=True)
+    return np.asarray(array / np.where(norm == 0, 1, norm))
