@@ -66,7 +66,7 @@ headers = sorted(str(path) for path in Path("csrc").rglob("*") if path.suffix in
 native = Extension(
     "tinycnn.kernels._native",
     sources=["tinycnn/kernels/_native.pyx", "csrc/alloc.c", "csrc/cpu.c", "csrc/dispatch.c", "csrc/threads.c"],
-    depends=["csrc/variant.c", *headers],
+    depends=["tinycnn/kernels/_native.pxd", "csrc/variant.c", *headers],
     include_dirs=["csrc"],
     define_macros=LIMITED_API_MACROS if LIMITED_API else [],
     extra_compile_args=[*FLAGS, *USER_FLAGS],

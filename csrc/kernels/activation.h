@@ -24,15 +24,9 @@ static inline real activation_derivative(tc_activation kind, real y, real alpha)
     return 1;
 }
 
-typedef struct {
-    tc_activation kind;
-    int64_t rows, columns, rows_per_chunk;
-    const real *x, *b, *y;
-    real alpha;
-    real *result;
-} activation_job;
+// result = act(x + other) where other is a bias (or NULL), or x * act'(other) where it is the activation's output.
+typedef void activation_row(int64_t n, const real *restrict x, const real *restrict other, real alpha, real *restrict result);
 
-// One row for a `kind` known at compile time, so that the loops have no branch.
 static inline void activate_row(tc_activation kind, int64_t n, const real *restrict x, const real *restrict b, real alpha,
                                 real *restrict y) {
     if (b) {
@@ -42,49 +36,73 @@ static inline void activate_row(tc_activation kind, int64_t n, const real *restr
     }
 }
 
-static inline void derivative_row(tc_activation kind, int64_t n, const real *restrict dy, const real *restrict y, real alpha,
-                                  real *restrict dx) {
+static inline void backward_row(tc_activation kind, int64_t n, const real *restrict dy, const real *restrict y, real alpha,
+                                real *restrict dx) {
     for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * activation_derivative(kind, y[i], alpha);
 }
 
-#define FOR_KIND(kind, row_of)                            \
-    switch (kind) {                                       \
-        case TC_LINEAR: row_of(TC_LINEAR); break;         \
-        case TC_RELU: row_of(TC_RELU); break;             \
-        case TC_LEAKY_RELU: row_of(TC_LEAKY_RELU); break; \
-        case TC_ELU: row_of(TC_ELU); break;               \
-        case TC_SIGMOID: row_of(TC_SIGMOID); break;       \
-        case TC_TANH: row_of(TC_TANH); break;             \
-    }
+// One function per kind, in which the kind is a constant and the loop has no branch.
+#define ROW(name, row, kind) \
+    static void name(int64_t n, const real *x, const real *other, real alpha, real *result) { row(kind, n, x, other, alpha, result); }
+ROW(linear_forward, activate_row, TC_LINEAR)
+ROW(relu_forward, activate_row, TC_RELU)
+ROW(leaky_relu_forward, activate_row, TC_LEAKY_RELU)
+ROW(elu_forward, activate_row, TC_ELU)
+ROW(sigmoid_forward, activate_row, TC_SIGMOID)
+ROW(tanh_forward, activate_row, TC_TANH)
+ROW(linear_backward, backward_row, TC_LINEAR)
+ROW(relu_backward, backward_row, TC_RELU)
+ROW(leaky_relu_backward, backward_row, TC_LEAKY_RELU)
+ROW(elu_backward, backward_row, TC_ELU)
+ROW(sigmoid_backward, backward_row, TC_SIGMOID)
+ROW(tanh_backward, backward_row, TC_TANH)
+#undef ROW
 
-static int bias_activation_chunk(void *context, int64_t chunk) {
+static activation_row *const forward_rows[] = {linear_forward, relu_forward,    leaky_relu_forward,
+                                               elu_forward,    sigmoid_forward, tanh_forward};
+static activation_row *const backward_rows[] = {linear_backward, relu_backward,    leaky_relu_backward,
+                                                elu_backward,    sigmoid_backward, tanh_backward};
+
+typedef struct {
+    activation_row *row;
+    int64_t rows, columns, rows_per_chunk;  // with a bias, which every row meets anew
+    int64_t size;                           // without
+    const real *x, *other;
+    real alpha;
+    real *result;
+} activation_job;
+
+enum { BIAS_TILE = 512 };  // narrow rows are done several at a time, with the bias repeated: long loops vectorise better than short ones
+
+static int bias_rows_chunk(void *context, int64_t chunk) {
     const activation_job *job = context;
     const range rows = chunk_range(chunk, job->rows_per_chunk, job->rows);
-    for (int64_t row = rows.begin; row < rows.end; row++) {
-        const int64_t at = row * job->columns;
-#define ROW(kind) activate_row(kind, job->columns, job->x + at, job->b, job->alpha, job->result + at)
-        FOR_KIND(job->kind, ROW)
-#undef ROW
+    const int64_t at_a_time = max_i64(1, BIAS_TILE / job->columns);
+    real tile[BIAS_TILE];
+    for (int64_t r = 0; at_a_time > 1 && r < at_a_time; r++)
+        memcpy(tile + r * job->columns, job->other, sizeof(real) * (size_t)job->columns);
+    for (int64_t row = rows.begin; row < rows.end; row += at_a_time) {
+        const int64_t at = row * job->columns, n = min_i64(at_a_time, rows.end - row) * job->columns;
+        job->row(n, job->x + at, at_a_time > 1 ? tile : job->other, job->alpha, job->result + at);
     }
+    return TC_OK;
+}
+
+static int cells_chunk(void *context, int64_t chunk) {
+    const activation_job *job = context;
+    const range cells = chunk_range(chunk, CHUNK_WORK, job->size);
+    const int64_t at = cells.begin;
+    job->row(cells.end - at, job->x + at, job->other ? job->other + at : NULL, job->alpha, job->result + at);
     return TC_OK;
 }
 
 static int bias_activation_forward(tc_activation kind, int64_t rows, int64_t columns, const real *x, const real *b, double alpha, real *y) {
-    activation_job job = {kind, rows, columns, items_per_chunk(columns), x, b, NULL, (real)alpha, y};
-    return tc_parallel_for(ceil_div(rows, job.rows_per_chunk), bias_activation_chunk, &job);
-}
-
-static int activation_backward_chunk(void *context, int64_t chunk) {
-    const activation_job *job = context;
-    const range cells = chunk_range(chunk, CHUNK_WORK, job->columns);
-#define ROW(kind) \
-    derivative_row(kind, cells.end - cells.begin, job->x + cells.begin, job->y + cells.begin, job->alpha, job->result + cells.begin)
-    FOR_KIND(job->kind, ROW)
-#undef ROW
-    return TC_OK;
+    activation_job job = {forward_rows[kind], rows, columns, items_per_chunk(columns), rows * columns, x, b, (real)alpha, y};
+    if (b) return tc_parallel_for(ceil_div(rows, job.rows_per_chunk), bias_rows_chunk, &job);
+    return tc_parallel_for(ceil_div(job.size, CHUNK_WORK), cells_chunk, &job);
 }
 
 static int activation_backward(tc_activation kind, int64_t size, const real *dy, const real *y, double alpha, real *dx) {
-    activation_job job = {kind, 1, size, 1, dy, NULL, y, (real)alpha, dx};
-    return tc_parallel_for(ceil_div(size, CHUNK_WORK), activation_backward_chunk, &job);
+    activation_job job = {.row = backward_rows[kind], .size = size, .x = dy, .other = y, .alpha = (real)alpha, .result = dx};
+    return tc_parallel_for(ceil_div(size, CHUNK_WORK), cells_chunk, &job);
 }

@@ -9,64 +9,6 @@ that an operand is as large as the geometry says, so that a mistake above cannot
 import numpy as np
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-
-cdef extern from "tinycnn.h" nogil:
-    ctypedef enum tc_dtype:
-        TC_F32
-        TC_F64
-    ctypedef int tc_activation
-    ctypedef struct tc_conv2d:
-        int64_t batch, in_h, in_w, in_channels, out_h, out_w, out_channels
-        int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w
-        int64_t pad_top, pad_bottom, pad_left, pad_right, groups
-    ctypedef struct tc_pool2d:
-        int64_t batch, in_h, in_w, channels, out_h, out_w
-        int64_t window_h, window_w, stride_h, stride_w
-        int64_t pad_top, pad_bottom, pad_left, pad_right
-    ctypedef struct tc_memory:
-        int64_t bytes_in_use, bytes_cached, requests, system_requests
-
-    int tc_isa_count()
-    const char *tc_isa_name(int)
-    int tc_isa_supported(int)
-    int tc_isa_select(int)
-    const char *tc_isa_current(tc_dtype)
-    void tc_set_num_threads(int)
-    int tc_num_threads()
-    void *tc_alloc(size_t)
-    void tc_free(void *, size_t)
-    void tc_trim()
-    tc_memory tc_memory_stats()
-
-    int tc_conv2d_forward(tc_dtype, const tc_conv2d *, const void *x, const void *w, const void *b, void *y)
-    int tc_conv2d_backward_input(tc_dtype, const tc_conv2d *, const void *dy, const void *w, void *dx)
-    int tc_conv2d_backward_kernel(tc_dtype, const tc_conv2d *, const void *x, const void *dy, void *dw)
-    int tc_max_pool2d_forward(tc_dtype, const tc_pool2d *, const void *x, void *y, int32_t *argmax)
-    int tc_max_pool2d_backward(tc_dtype, const tc_pool2d *, const void *dy, const int32_t *argmax, void *dx)
-    int tc_avg_pool2d_forward(tc_dtype, const tc_pool2d *, const void *x, void *y)
-    int tc_avg_pool2d_backward(tc_dtype, const tc_pool2d *, const void *dy, void *dx)
-    int tc_gemm(tc_dtype, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c)
-    int tc_sum_rows(tc_dtype, int64_t rows, int64_t columns, const void *x, void *sums)
-    int tc_bias_activation_forward(tc_dtype, tc_activation, int64_t rows, int64_t columns, const void *x, const void *b, double alpha, void *y)
-    int tc_activation_backward(tc_dtype, tc_activation, int64_t size, const void *dy, const void *y, double alpha, void *dx)
-    int tc_softmax(tc_dtype, int64_t rows, int64_t columns, const void *x, void *y)
-    int tc_softmax_crossentropy_forward(
-        tc_dtype, int64_t rows, int64_t columns, const void *logits, const void *targets, void *loss, void *probabilities)
-    int tc_softmax_crossentropy_backward(
-        tc_dtype, int64_t rows, int64_t columns, const void *dloss, const void *probabilities, const void *targets, void *dlogits)
-    int tc_batch_norm_moments(tc_dtype, int64_t rows, int64_t columns, const void *x, void *mean, void *variance)
-    int tc_batch_norm_forward(
-        tc_dtype, int64_t rows, int64_t columns, const void *x, const void *mean, const void *variance, const void *gamma,
-        const void *beta, double epsilon, void *y)
-    int tc_batch_norm_backward(
-        tc_dtype, int64_t rows, int64_t columns, const void *dy, const void *x, const void *mean, const void *variance,
-        const void *gamma, double epsilon, int training, void *dx, void *dgamma, void *dbeta)
-    int tc_dropout_mask(tc_dtype, int64_t size, uint32_t threshold, double scale, uint64_t seed, void *mask)
-    int tc_sgd_step(tc_dtype, int64_t size, void *w, const void *g, void *m, double learning_rate, double momentum, int nesterov)
-    int tc_adam_step(
-        tc_dtype, int64_t size, void *w, const void *g, void *m, void *v, double alpha, double beta_1, double beta_2, double epsilon)
-
 
 # ---- memory
 cdef class Buffer:
@@ -169,9 +111,10 @@ cdef tc_dtype real_of(array) except *:
     return TC_F32 if array.itemsize == 4 else TC_F64
 
 
-cdef int check(int status) except -1:
-    if status:
-        raise MemoryError("no memory for the scratch of a kernel")
+cdef int check(int status) except -1 nogil:
+    if status != TC_OK:
+        with gil:
+            raise MemoryError("no memory for the scratch of a kernel")
     return 0
 
 
@@ -207,10 +150,8 @@ def conv2d_forward(geometry, x, w, b):
     cdef const void *w_data = data(w, conv2d_weights(&g), dtype)
     cdef const void *b_data = optional(b, g.out_channels, dtype)
     cdef void *y_data = writable(y, conv2d_outputs(&g), dtype)
-    cdef int status
     with nogil:
-        status = tc_conv2d_forward(dtype, &g, x_data, w_data, b_data, y_data)
-    check(status)
+        check(tc_conv2d_forward(dtype, &g, x_data, w_data, b_data, y_data))
     return y
 
 
@@ -221,10 +162,8 @@ def conv2d_backward_input(geometry, dy, w):
     cdef const void *dy_data = data(dy, conv2d_outputs(&g), dtype)
     cdef const void *w_data = data(w, conv2d_weights(&g), dtype)
     cdef void *dx_data = writable(dx, conv2d_inputs(&g), dtype)
-    cdef int status
     with nogil:
-        status = tc_conv2d_backward_input(dtype, &g, dy_data, w_data, dx_data)
-    check(status)
+        check(tc_conv2d_backward_input(dtype, &g, dy_data, w_data, dx_data))
     return dx
 
 
@@ -235,10 +174,8 @@ def conv2d_backward_kernel(geometry, x, dy):
     cdef const void *x_data = data(x, conv2d_inputs(&g), dtype)
     cdef const void *dy_data = data(dy, conv2d_outputs(&g), dtype)
     cdef void *dw_data = writable(dw, conv2d_weights(&g), dtype)
-    cdef int status
     with nogil:
-        status = tc_conv2d_backward_kernel(dtype, &g, x_data, dy_data, dw_data)
-    check(status)
+        check(tc_conv2d_backward_kernel(dtype, &g, x_data, dy_data, dw_data))
     return dw
 
 
@@ -267,10 +204,8 @@ def max_pool2d_forward(geometry, x):
     cdef const void *x_data = data(x, pool2d_inputs(&g), dtype)
     cdef void *y_data = writable(y, pool2d_outputs(&g), dtype)
     cdef void *argmax_data = writable(argmax, pool2d_outputs(&g), INT32)
-    cdef int status
     with nogil:
-        status = tc_max_pool2d_forward(dtype, &g, x_data, y_data, <int32_t *>argmax_data)
-    check(status)
+        check(tc_max_pool2d_forward(dtype, &g, x_data, y_data, <int32_t *>argmax_data))
     return y, argmax
 
 
@@ -281,10 +216,8 @@ def max_pool2d_backward(geometry, dy, argmax):
     cdef const void *dy_data = data(dy, pool2d_outputs(&g), dtype)
     cdef const void *argmax_data = data(argmax, pool2d_outputs(&g), INT32)
     cdef void *dx_data = writable(dx, pool2d_inputs(&g), dtype)
-    cdef int status
     with nogil:
-        status = tc_max_pool2d_backward(dtype, &g, dy_data, <const int32_t *>argmax_data, dx_data)
-    check(status)
+        check(tc_max_pool2d_backward(dtype, &g, dy_data, <const int32_t *>argmax_data, dx_data))
     return dx
 
 
@@ -294,10 +227,8 @@ def avg_pool2d_forward(geometry, x):
     y = empty(geometry.out_shape, x.dtype)
     cdef const void *x_data = data(x, pool2d_inputs(&g), dtype)
     cdef void *y_data = writable(y, pool2d_outputs(&g), dtype)
-    cdef int status
     with nogil:
-        status = tc_avg_pool2d_forward(dtype, &g, x_data, y_data)
-    check(status)
+        check(tc_avg_pool2d_forward(dtype, &g, x_data, y_data))
     return y
 
 
@@ -307,10 +238,8 @@ def avg_pool2d_backward(geometry, dy):
     dx = empty(geometry.in_shape, dy.dtype)
     cdef const void *dy_data = data(dy, pool2d_outputs(&g), dtype)
     cdef void *dx_data = writable(dx, pool2d_inputs(&g), dtype)
-    cdef int status
     with nogil:
-        status = tc_avg_pool2d_backward(dtype, &g, dy_data, dx_data)
-    check(status)
+        check(tc_avg_pool2d_backward(dtype, &g, dy_data, dx_data))
     return dx
 
 
@@ -324,10 +253,8 @@ def matmul(a, b, bint transpose_a, bint transpose_b):
     cdef const void *a_data = data(a, m * k, dtype)
     cdef const void *b_data = data(b, k * n, dtype)
     cdef void *c_data = writable(c, m * n, dtype)
-    cdef int status
     with nogil:
-        status = tc_gemm(dtype, transpose_a, transpose_b, m, n, k, a_data, b_data, c_data)
-    check(status)
+        check(tc_gemm(dtype, transpose_a, transpose_b, m, n, k, a_data, b_data, c_data))
     return c
 
 
@@ -337,10 +264,8 @@ def sum_rows(x):
     sums = empty((columns,), x.dtype)
     cdef const void *x_data = data(x, rows * columns, dtype)
     cdef void *sums_data = writable(sums, columns, dtype)
-    cdef int status
     with nogil:
-        status = tc_sum_rows(dtype, rows, columns, x_data, sums_data)
-    check(status)
+        check(tc_sum_rows(dtype, rows, columns, x_data, sums_data))
     return sums
 
 
@@ -352,15 +277,13 @@ def bias_activation_forward(kind, x, b, double alpha):
     cdef tc_dtype dtype = real_of(x)
     cdef int code = ACTIVATIONS[kind]
     cdef int64_t size = x.size
-    cdef int64_t columns = size if b is None else b.size  # without a bias, a row is as good as any other piece
+    cdef int64_t columns = size if b is None else b.size
     y = empty(x.shape, x.dtype)
     cdef const void *x_data = data(x, size, dtype)
     cdef const void *b_data = optional(b, columns, dtype)
     cdef void *y_data = writable(y, size, dtype)
-    cdef int status
     with nogil:
-        status = tc_bias_activation_forward(dtype, code, size // columns if columns else 0, columns, x_data, b_data, alpha, y_data)
-    check(status)
+        check(tc_bias_activation_forward(dtype, code, size // columns if columns else 0, columns, x_data, b_data, alpha, y_data))
     return y
 
 
@@ -372,10 +295,8 @@ def activation_backward(kind, dy, y, double alpha):
     cdef const void *dy_data = data(dy, size, dtype)
     cdef const void *y_data = data(y, size, dtype)
     cdef void *dx_data = writable(dx, size, dtype)
-    cdef int status
     with nogil:
-        status = tc_activation_backward(dtype, code, size, dy_data, y_data, alpha, dx_data)
-    check(status)
+        check(tc_activation_backward(dtype, code, size, dy_data, y_data, alpha, dx_data))
     return dx
 
 
@@ -386,10 +307,8 @@ def softmax(x):
     y = empty(x.shape, x.dtype)
     cdef const void *x_data = data(x, rows * columns, dtype)
     cdef void *y_data = writable(y, rows * columns, dtype)
-    cdef int status
     with nogil:
-        status = tc_softmax(dtype, rows, columns, x_data, y_data)
-    check(status)
+        check(tc_softmax(dtype, rows, columns, x_data, y_data))
     return y
 
 
@@ -401,10 +320,8 @@ def softmax_crossentropy_forward(logits, targets):
     cdef const void *targets_data = data(targets, rows * columns, dtype)
     cdef void *loss_data = writable(loss, rows, dtype)
     cdef void *probabilities_data = writable(probabilities, rows * columns, dtype)
-    cdef int status
     with nogil:
-        status = tc_softmax_crossentropy_forward(dtype, rows, columns, logits_data, targets_data, loss_data, probabilities_data)
-    check(status)
+        check(tc_softmax_crossentropy_forward(dtype, rows, columns, logits_data, targets_data, loss_data, probabilities_data))
     return loss, probabilities
 
 
@@ -416,10 +333,8 @@ def softmax_crossentropy_backward(dloss, probabilities, targets):
     cdef const void *probabilities_data = data(probabilities, rows * columns, dtype)
     cdef const void *targets_data = data(targets, rows * columns, dtype)
     cdef void *dlogits_data = writable(dlogits, rows * columns, dtype)
-    cdef int status
     with nogil:
-        status = tc_softmax_crossentropy_backward(dtype, rows, columns, dloss_data, probabilities_data, targets_data, dlogits_data)
-    check(status)
+        check(tc_softmax_crossentropy_backward(dtype, rows, columns, dloss_data, probabilities_data, targets_data, dlogits_data))
     return dlogits
 
 
@@ -431,10 +346,8 @@ def batch_norm_moments(x):
     cdef const void *x_data = data(x, rows * columns, dtype)
     cdef void *mean_data = writable(mean, columns, dtype)
     cdef void *variance_data = writable(variance, columns, dtype)
-    cdef int status
     with nogil:
-        status = tc_batch_norm_moments(dtype, rows, columns, x_data, mean_data, variance_data)
-    check(status)
+        check(tc_batch_norm_moments(dtype, rows, columns, x_data, mean_data, variance_data))
     return mean, variance
 
 
@@ -448,10 +361,8 @@ def batch_norm_forward(x, mean, variance, gamma, beta, double epsilon):
     cdef const void *gamma_data = data(gamma, columns, dtype)
     cdef const void *beta_data = data(beta, columns, dtype)
     cdef void *y_data = writable(y, rows * columns, dtype)
-    cdef int status
     with nogil:
-        status = tc_batch_norm_forward(dtype, rows, columns, x_data, mean_data, variance_data, gamma_data, beta_data, epsilon, y_data)
-    check(status)
+        check(tc_batch_norm_forward(dtype, rows, columns, x_data, mean_data, variance_data, gamma_data, beta_data, epsilon, y_data))
     return y
 
 
@@ -467,11 +378,9 @@ def batch_norm_backward(dy, x, mean, variance, gamma, double epsilon, bint train
     cdef void *dx_data = writable(dx, rows * columns, dtype)
     cdef void *dgamma_data = writable(dgamma, columns, dtype)
     cdef void *dbeta_data = writable(dbeta, columns, dtype)
-    cdef int status
     with nogil:
-        status = tc_batch_norm_backward(
-            dtype, rows, columns, dy_data, x_data, mean_data, variance_data, gamma_data, epsilon, training, dx_data, dgamma_data, dbeta_data)
-    check(status)
+        check(tc_batch_norm_backward(
+            dtype, rows, columns, dy_data, x_data, mean_data, variance_data, gamma_data, epsilon, training, dx_data, dgamma_data, dbeta_data))
     return dx, dgamma, dbeta
 
 
@@ -481,10 +390,8 @@ def dropout_mask(shape, uint32_t threshold, double scale, uint64_t seed, dtype):
     cdef tc_dtype real = real_of(mask)
     cdef int64_t size = mask.size
     cdef void *mask_data = writable(mask, size, real)
-    cdef int status
     with nogil:
-        status = tc_dropout_mask(real, size, threshold, scale, seed, mask_data)
-    check(status)
+        check(tc_dropout_mask(real, size, threshold, scale, seed, mask_data))
     return mask
 
 
@@ -496,7 +403,7 @@ def sgd_step(w, g, m, double learning_rate, double momentum, bint nesterov):
     cdef const void *g_data = data(g, size, dtype)
     cdef void *m_data = NULL if m is None else writable(m, size, dtype)
     with nogil:
-        tc_sgd_step(dtype, size, w_data, g_data, m_data, learning_rate, momentum, nesterov)
+        check(tc_sgd_step(dtype, size, w_data, g_data, m_data, learning_rate, momentum, nesterov))
 
 
 def adam_step(w, g, m, v, double alpha, double beta_1, double beta_2, double epsilon):
@@ -507,4 +414,4 @@ def adam_step(w, g, m, v, double alpha, double beta_1, double beta_2, double eps
     cdef void *m_data = writable(m, size, dtype)
     cdef void *v_data = writable(v, size, dtype)
     with nogil:
-        tc_adam_step(dtype, size, w_data, g_data, m_data, v_data, alpha, beta_1, beta_2, epsilon)
+        check(tc_adam_step(dtype, size, w_data, g_data, m_data, v_data, alpha, beta_1, beta_2, epsilon))
