@@ -1,9 +1,12 @@
 """The C backend: `load` gives it, with every operand checked before the binding `_native` hands it to C."""
 
+# mypy: disable-error-code="no-any-return"
+# What the binding returns is known to `spec` and to this file, not to mypy.
+
 from __future__ import annotations
 
 import os
-from types import ModuleType
+from typing import Any
 
 from numpy.typing import DTypeLike
 
@@ -13,9 +16,9 @@ from tinycnn.kernels.checked import CheckedKernels
 from tinycnn.kernels.spec import Array, KernelSet
 
 try:
-    from tinycnn.kernels import _native
+    from tinycnn.kernels import _native  # type: ignore[attr-defined]
 except ImportError as error:  # not built, or built for another machine; `load` says so to whoever asks for it
-    _native: ModuleType | None = None  # type: ignore[no-redef]
+    _native = None
     _reason = str(error)
 
 __all__ = ["allocator_stats", "get_num_threads", "isa", "isas", "load", "set_isa", "set_num_threads", "trim"]
@@ -81,7 +84,7 @@ def trim() -> None:
     _binding().trim()
 
 
-def _binding() -> ModuleType:
+def _binding() -> Any:
     if _native is None:
         raise BackendError(f"the C kernels are not built ({_reason}); reinstall tinycnn with a C compiler and TINYCNN_BUILD=require")
     return _native
