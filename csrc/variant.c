@@ -36,7 +36,14 @@
 #include "kernels/pool.h"
 #include "kernels/softmax.h"
 
+#include "ukr/tile.h"
+#include "ukr/depthwise.h"
+#include "kernels/multiply.h"
 #include "kernels/gemm.h"
+#include "kernels/conv_axis.h"
+#include "kernels/conv_window.h"
+#include "kernels/conv_plan.h"
+#include "kernels/conv_gather.h"
 #include "kernels/conv.h"
 
 extern const TC_TYPE(TC_SUFFIX) TC_JOIN(TC_ISA, TC_SUFFIX);

@@ -21,30 +21,16 @@ static void conv_walk(const tc_conv2d *g, conv_visit *visit, const real *const *
     for (int64_t o = 0; o < g->out_channels; o++)                                    \
         for (int64_t c = 0, x_at = x_cell * g->in_channels + o / go * gi; c < gi; c++, x_at++)
 
-static void conv_visit_forward(const tc_conv2d *g, const real *const *a, real *y, int64_t x_cell, int64_t y_cell, int64_t tap) {
+__attribute__((unused)) static void conv_visit_forward(const tc_conv2d *g, const real *const *a, real *y, int64_t x_cell, int64_t y_cell, int64_t tap) {
     CONV_CHANNELS y[y_cell * g->out_channels + o] += a[0][x_at] * a[1][(tap * gi + c) * g->out_channels + o];
 }
 
-static void conv_visit_input(const tc_conv2d *g, const real *const *a, real *dx, int64_t x_cell, int64_t y_cell, int64_t tap) {
+__attribute__((unused)) static void conv_visit_input(const tc_conv2d *g, const real *const *a, real *dx, int64_t x_cell, int64_t y_cell, int64_t tap) {
     CONV_CHANNELS dx[x_at] += a[0][y_cell * g->out_channels + o] * a[1][(tap * gi + c) * g->out_channels + o];
 }
 
 static void conv_visit_kernel(const tc_conv2d *g, const real *const *a, real *dw, int64_t x_cell, int64_t y_cell, int64_t tap) {
     CONV_CHANNELS dw[(tap * gi + c) * g->out_channels + o] += a[0][x_at] * a[1][y_cell * g->out_channels + o];
-}
-
-static int conv2d_forward(const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
-    const int64_t cells = g->batch * g->out_h * g->out_w;
-    for (int64_t cell = 0; cell < cells; cell++)
-        for (int64_t o = 0; o < g->out_channels; o++) y[cell * g->out_channels + o] = b ? b[o] : 0;
-    conv_walk(g, conv_visit_forward, (const real *const[]){x, w}, y);
-    return TC_OK;
-}
-
-static int conv2d_backward_input(const tc_conv2d *g, const real *dy, const real *w, real *dx) {
-    memset(dx, 0, sizeof(real) * (size_t)(g->batch * g->in_h * g->in_w * g->in_channels));
-    conv_walk(g, conv_visit_input, (const real *const[]){dy, w}, dx);
-    return TC_OK;
 }
 
 static int conv2d_backward_kernel(const tc_conv2d *g, const real *x, const real *dy, real *dw) {

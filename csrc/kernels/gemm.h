@@ -1,12 +1,64 @@
-// c[m,n] = sum_k op(a)[m,k] * op(b)[k,n], in the plainest order.
+// c[m,n] = sum_k op(a)[m,k] * op(b)[k,n].
+//
+// a is read where it lies: the micro-kernel broadcasts its elements, one at a time, along a row or down a column. b is packed into panels
+// unless its rows serve as they are. Work is cut into blocks of rows x groups of panels; k is never cut between chunks.
+
+enum { GEMM_CHUNKS = 32, GEMM_ROWS = 24 };  // chunks to aim at; rows of c that a chunk has at least
+
+typedef struct {
+    product product;
+    operand b;
+    const real *b_matrix;
+    int64_t m, rows, a_row_step, panels;
+    bool transpose_b;
+} gemm_job;
+
+static int gemm_pack(void *context, int64_t chunk) {
+    const gemm_job *job = context;
+    const range k = chunk_range(chunk, RUN_MAX, job->b.k);
+    const int64_t stride = job->transpose_b ? job->b.k : job->b.columns;
+    const real *from = job->b_matrix + (job->transpose_b ? k.begin : k.begin * stride);
+    operand_pack(&job->b, k.begin, k.end - k.begin, from, stride, job->transpose_b);
+    return TC_OK;
+}
+
+static int gemm_chunk(void *context, int64_t chunk) {
+    const gemm_job *job = context;
+    const int64_t panel_groups = ceil_div(operand_panels(job->b.columns), job->panels);
+    const range rows = chunk_range(chunk / panel_groups, job->rows, job->m);
+    const range panels = chunk_range(chunk % panel_groups, job->panels, operand_panels(job->b.columns));
+    product p = job->product;
+    p.a += rows.begin * job->a_row_step;
+    p.y += rows.begin * job->b.columns;
+    multiply(p, &job->b, panels, rows.end - rows.begin);
+    return TC_OK;
+}
 
 static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c) {
-    for (int64_t i = 0; i < m; i++) {
-        for (int64_t j = 0; j < n; j++) c[i * n + j] = 0;
-        for (int64_t p = 0; p < k; p++) {
-            const real a_ip = transpose_a ? a[p * m + i] : a[i * k + p];
-            for (int64_t j = 0; j < n; j++) c[i * n + j] += a_ip * (transpose_b ? b[j * k + p] : b[p * n + j]);
-        }
-    }
-    return TC_OK;
+    if (m == 0 || n == 0) return TC_OK;
+    const bool direct = !transpose_b && (m <= GEMM_ROWS || n <= MAX_VECTORS * VLEN);
+    const int64_t panels = operand_panels(n), rows = min_i64(m, min_i64(192, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
+    const int64_t n_runs = ceil_div(k, RUN_MAX), room = operand_room(direct, k, n);
+    const size_t bytes = sizeof(run) * (size_t)n_runs + sizeof(int64_t) * (size_t)(2 * rows) + sizeof(real) * (size_t)room;
+    char *scratch = tc_alloc(bytes);
+    if (!scratch) return TC_NO_MEMORY;
+    real *packed = (real *)scratch;
+    run *runs = (run *)(scratch + sizeof(real) * (size_t)room);
+    int64_t *a_row = (int64_t *)(runs + n_runs), *c_row = a_row + rows;
+    gemm_job job = {
+        .product = {.a = a, .a_row = a_row, .runs = runs, .a_step = transpose_a ? m : 1, .y = c, .y_row = c_row},
+        .b = {direct ? b : NULL, n, packed, k, n},
+        .b_matrix = b,
+        .m = m,
+        .rows = rows,
+        .a_row_step = transpose_a ? 1 : k,
+        .panels = 1,
+        .transpose_b = transpose_b,
+    };
+    job.product.n_runs = add_run(runs, 0, k, job.product.a_step);
+    for (int64_t i = 0; i < rows; i++) a_row[i] = i * job.a_row_step, c_row[i] = i * n;
+    int status = room ? tc_parallel_for(ceil_div(k, RUN_MAX), gemm_pack, &job) : TC_OK;
+    if (status == TC_OK) status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), gemm_chunk, &job);
+    tc_free(scratch, bytes);
+    return status;
 }

@@ -1,37 +1,33 @@
-/* Any CPU: 16-byte vectors of the compiler (SSE2 on x86-64), one number at a time where the compiler has none. */
+// The vector vocabulary (see x86_v4.h) on any processor: the compiler's 16-byte vectors (SSE2 on x86-64).
 #include <string.h>
 
-#ifdef __GNUC__
 typedef real vreal __attribute__((vector_size(16)));
-#else
-typedef real vreal;
-#endif
 enum { VLEN = sizeof(vreal) / sizeof(real), VREGS = 16 };
 
 static inline vreal v_load(const real *p) {
-  vreal a;
-  memcpy(&a, p, sizeof a);
-  return a;
+    vreal a;
+    memcpy(&a, p, sizeof a);
+    return a;
 }
 
 static inline void v_store(real *p, vreal a) { memcpy(p, &a, sizeof a); }
 
 static inline vreal v_set1(real x) {
-  real lanes[VLEN];
-  for (int i = 0; i < VLEN; ++i) lanes[i] = x;
-  return v_load(lanes);
+    real lanes[VLEN];
+    for (int i = 0; i < VLEN; ++i) lanes[i] = x;
+    return v_load(lanes);
 }
 
 static inline vreal v_load_n(const real *p, int n) {
-  real lanes[VLEN] = {0};
-  for (int i = 0; i < n; ++i) lanes[i] = p[i];
-  return v_load(lanes);
+    real lanes[VLEN] = {0};
+    for (int i = 0; i < n; ++i) lanes[i] = p[i];
+    return v_load(lanes);
 }
 
 static inline void v_store_n(real *p, vreal a, int n) {
-  real lanes[VLEN];
-  v_store(lanes, a);
-  for (int i = 0; i < n; ++i) p[i] = lanes[i];
+    real lanes[VLEN];
+    v_store(lanes, a);
+    for (int i = 0; i < n; ++i) p[i] = lanes[i];
 }
 
 static inline vreal v_zero(void) { return v_set1(0); }

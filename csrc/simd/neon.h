@@ -1,4 +1,4 @@
-/* AArch64 Advanced SIMD: 4 floats or 2 doubles, 32 registers. It has no masked memory access: a partial vector goes through the stack. */
+// The vector vocabulary (see x86_v4.h) on AArch64, which has no masked loads and stores: a partial vector goes through the stack.
 #include <arm_neon.h>
 
 #ifdef TC_DOUBLE
@@ -23,13 +23,13 @@ static inline vreal v_mul(vreal a, vreal b) { return V_(vmul)(a, b); }
 static inline vreal v_fma(vreal a, vreal b, vreal c) { return V_(vfma)(c, a, b); }
 
 static inline vreal v_load_n(const real *p, int n) {
-  real lanes[VLEN] = {0};
-  for (int i = 0; i < n; ++i) lanes[i] = p[i];
-  return v_load(lanes);
+    real lanes[VLEN] = {0};
+    for (int i = 0; i < n; ++i) lanes[i] = p[i];
+    return v_load(lanes);
 }
 
 static inline void v_store_n(real *p, vreal a, int n) {
-  real lanes[VLEN];
-  v_store(lanes, a);
-  for (int i = 0; i < n; ++i) p[i] = lanes[i];
+    real lanes[VLEN];
+    v_store(lanes, a);
+    for (int i = 0; i < n; ++i) p[i] = lanes[i];
 }

@@ -1,4 +1,4 @@
-/* AVX2 + FMA: 8 floats or 4 doubles, 16 registers. */
+// The vector vocabulary (see x86_v4.h) on AVX2 + FMA.
 #include <immintrin.h>
 
 #ifdef TC_DOUBLE

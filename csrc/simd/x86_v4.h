@@ -1,4 +1,7 @@
-/* AVX-512: 16 floats or 8 doubles, 32 registers. */
+// The vector vocabulary of a variant: a type `vreal` of VLEN reals, VREGS registers, and a dozen operations. This one: AVX-512.
+//
+// v_load_n and v_store_n touch the first n elements only, 0 <= n <= VLEN; lanes that were not loaded are zero.
+// v_fma(a, b, c) is a * b + c, rounded once where the instruction set has a fused multiply-add.
 #include <immintrin.h>
 
 #ifdef TC_DOUBLE
