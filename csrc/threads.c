@@ -5,8 +5,11 @@
 // waits until nobody is inside; a worker that was asleep and comes late finds the job closed, so nobody ever waits for it.
 // The job's fields are written only while it is closed with nobody inside.
 //
-// Workers are started when first needed, spin for some 50 microseconds after a job (the next kernel is usually near), then sleep.
+// Workers are started when first needed, spin for some 200 microseconds after a job (the next kernel is usually near), then sleep.
 // A second caller does not wait for the pool but works alone. After a fork the child has no workers and starts its own.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE  // sched_getaffinity
+#endif
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -34,7 +37,7 @@ int tc_num_threads(void) { return 1; }
 #include <signal.h>
 #include <unistd.h>
 
-enum { SPINS = 2000, SPINS_BEFORE_YIELD = 20000 };
+enum { SPINS = 8000 };
 
 #define OPEN ((uint64_t)1 << 31)
 #define INSIDE (OPEN - 1)
@@ -148,14 +151,22 @@ static void stop_workers(void) {
     pool.n_workers = 0;
 }
 
+static int usable_cores(void) {
+#ifdef __linux__
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+#endif
+    return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 // As many workers as asked for, or as many as the system grants: with none at all the caller does the work alone.
 static void start_workers(int wanted) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, register_fork_handler);
     pool.workers = malloc((size_t)wanted * sizeof *pool.workers);
     if (!pool.workers) return;
-    pool.spins = wanted < sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;  // one that spins must not hold a core that another needs
-    sigset_t all, before;                                             // signals are for the threads of the user
+    pool.spins = wanted < usable_cores() ? SPINS : 0;  // one that spins must not hold a core that another needs
+    sigset_t all, before;                              // signals are for the threads of the user
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (pool.n_workers < wanted && pthread_create(&pool.workers[pool.n_workers], NULL, work, NULL) == 0) pool.n_workers++;
@@ -190,7 +201,7 @@ int tc_parallel_for(int64_t n_chunks, tc_task *task, void *context) {
 
     atomic_fetch_and(&pool.state, ~OPEN);
     for (int spins = 0; atomic_load_explicit(&pool.state, memory_order_acquire) & INSIDE; spins++) {
-        if (spins < SPINS_BEFORE_YIELD) pause_briefly();
+        if (spins < pool.spins) pause_briefly();
         else sched_yield();
     }
     int status = atomic_load_explicit(&pool.status, memory_order_relaxed);
