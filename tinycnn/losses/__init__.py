@@ -1,0 +1,54 @@
+"""Losses under Keras's names: functions give one number for each sample, classes one for the batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tinycnn import registry
+from tinycnn.autograd import Tensor
+from tinycnn.losses import classification, crossentropy, regression
+from tinycnn.losses.classification import *  # noqa: F403
+from tinycnn.losses.classification import kl_divergence
+from tinycnn.losses.crossentropy import *  # noqa: F403
+from tinycnn.losses.crossentropy import binary_crossentropy
+from tinycnn.losses.loss import Loss, LossFunctionWrapper
+from tinycnn.losses.regression import *  # noqa: F403
+from tinycnn.losses.regression import (
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
+
+__all__ = [
+    "Loss",
+    "LossFunctionWrapper",
+    "deserialize",
+    "get",
+    "serialize",
+    *classification.__all__,
+    *crossentropy.__all__,
+    *regression.__all__,
+]
+
+# Keras's short names.
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+bce = BCE = binary_crossentropy
+kld = KLD = kl_divergence
+logcosh = log_cosh
+
+
+def get(identifier: Any) -> Loss | Callable[..., Tensor] | None:
+    """A loss from a name ("mse" is the function, "MeanSquaredError" an instance), a class, an instance, a config or a function.
+
+    None stays None. Raises ArgumentError for an unknown name.
+    """
+    found: Loss | Callable[..., Tensor] | None = None if identifier is None else registry.resolve("loss", identifier)
+    return found
+
+
+serialize = registry.serialize
+deserialize = get

@@ -1,0 +1,113 @@
+"""Margins and divergences: the losses of classifiers and counts beside the cross-entropies."""
+
+from __future__ import annotations
+
+from tinycnn import ops
+from tinycnn.autograd import Tensor
+from tinycnn.config import epsilon
+from tinycnn.losses.loss import LossFunctionWrapper, Reduction
+from tinycnn.losses.targets import align, like_output, takes
+from tinycnn.ops.convert import TensorLike
+from tinycnn.registry import register
+
+__all__ = [
+    "CategoricalHinge",
+    "Hinge",
+    "KLDivergence",
+    "Poisson",
+    "SquaredHinge",
+    "categorical_hinge",
+    "hinge",
+    "kl_divergence",
+    "poisson",
+    "squared_hinge",
+]
+
+
+def _signs(labels: Tensor) -> Tensor:
+    """-1 and 1, also where the labels are 0 and 1."""
+    binary = bool(((labels.data == 0) | (labels.data == 1)).all())
+    return 2 * labels - 1 if binary else labels
+
+
+@register("loss")
+@takes(like_output)
+def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """mean(max(1 - t * p, 0)), t being -1 or 1 (0 or 1 are converted); (N, ..., C) twice -> (N, ...). Raises ShapeError."""
+    y_true, y_pred = align(y_true, y_pred)
+    return ops.mean(ops.relu(1 - _signs(y_true) * y_pred), -1)
+
+
+@register("loss")
+@takes(like_output)
+def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """mean(max(1 - t * p, 0) ** 2), t being -1 or 1 (0 or 1 are converted); (N, ..., C) twice -> (N, ...). Raises ShapeError."""
+    y_true, y_pred = align(y_true, y_pred)
+    return ops.mean(ops.square(ops.relu(1 - _signs(y_true) * y_pred)), -1)
+
+
+@register("loss")
+@takes(like_output)
+def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """max(best wrong score - right score + 1, 0), t being one-hot; (N, ..., C) twice -> (N, ...). Raises ShapeError."""
+    y_true, y_pred = align(y_true, y_pred)
+    right = ops.sum(y_true * y_pred, -1)
+    wrong = ops.max((1 - y_true) * y_pred, -1)
+    return ops.relu(wrong - right + 1)
+
+
+@register("loss", "kld", "KLD")
+@takes(like_output)
+def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """sum(t * ln(t / p)), both clipped to [1e-7, 1] (Kullback & Leibler 1951); (N, ..., C) twice -> (N, ...). Raises ShapeError."""
+    y_true, y_pred = align(y_true, y_pred)
+    y_true, y_pred = ops.clip(y_true, epsilon(), 1), ops.clip(y_pred, epsilon(), 1)
+    return ops.sum(y_true * ops.log(y_true / y_pred), -1)
+
+
+@register("loss")
+@takes(like_output)
+def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """mean(p - t * ln(p + 1e-7)), p being the expected count; (N, ..., C) twice -> (N, ...). Raises ShapeError."""
+    y_true, y_pred = align(y_true, y_pred)
+    return ops.mean(y_pred - y_true * ops.log(y_pred + epsilon()), -1)
+
+
+@register("loss")
+class Hinge(LossFunctionWrapper):
+    """See `hinge`."""
+
+    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "hinge") -> None:
+        super().__init__(hinge, reduction, name)
+
+
+@register("loss")
+class SquaredHinge(LossFunctionWrapper):
+    """See `squared_hinge`."""
+
+    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "squared_hinge") -> None:
+        super().__init__(squared_hinge, reduction, name)
+
+
+@register("loss")
+class CategoricalHinge(LossFunctionWrapper):
+    """See `categorical_hinge`."""
+
+    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "categorical_hinge") -> None:
+        super().__init__(categorical_hinge, reduction, name)
+
+
+@register("loss")
+class KLDivergence(LossFunctionWrapper):
+    """See `kl_divergence`."""
+
+    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "kl_divergence") -> None:
+        super().__init__(kl_divergence, reduction, name)
+
+
+@register("loss")
+class Poisson(LossFunctionWrapper):
+    """See `poisson`."""
+
+    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "poisson") -> None:
+        super().__init__(poisson, reduction, name)

@@ -1,0 +1,138 @@
+"""What a loss is: one number for each sample, reduced to one number for the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, get_args
+
+from tinycnn import ops, registry
+from tinycnn.autograd import Tensor
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.losses.targets import check_batch, check_of
+from tinycnn.ops.convert import TensorLike, convert_to_numpy
+from tinycnn.registry import register
+
+__all__ = ["Loss", "LossFunctionWrapper", "Reduction", "reduce_weighted_values"]
+
+Reduction: TypeAlias = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"] | None
+
+
+def reduce_weighted_values(values: Tensor, sample_weight: TensorLike | None = None, reduction: Reduction = "sum_over_batch_size") -> Tensor:
+    """Losses times weights, as one number.
+
+    Args:
+        values: one loss for each sample, (N, ...).
+        sample_weight: (N, ...) with as many leading axes of `values` as wanted, and possibly a last axis of size 1.
+        reduction: "sum_over_batch_size" (or "mean"): the sum divided by the number of losses, whatever their weights;
+            "mean_with_sample_weight": divided by the sum of the weights; "sum"; "none" (or None): all losses.
+
+    Raises:
+        ShapeError: if the weights do not fit.
+    """
+    divisor: Any = max(1, values.size)
+    if sample_weight is not None:
+        weight = _fit_weight(ops.convert_to_tensor(sample_weight, values.dtype), values.shape)
+        values = values * weight
+        if reduction == "mean_with_sample_weight":
+            total = float(ops.broadcast_to(weight, values.shape).numpy().sum())
+            divisor = total if total else 1.0
+    if reduction in (None, "none"):
+        return values
+    total_loss = ops.sum(values)
+    return total_loss if reduction == "sum" else total_loss / divisor
+
+
+def _fit_weight(weight: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`weight` with axes of size 1 behind its own, so that it multiplies values of `shape`."""
+    own = weight.shape
+    if len(own) == len(shape) + 1 and own[-1] == 1:
+        own = own[:-1]
+    leading = shape[: len(own)]
+    if len(own) > len(shape) or any(w not in (1, n) for w, n in zip(own, leading, strict=True)):
+        raise ShapeError(f"sample_weight must have the leading axes of the losses' shape {shape}, got shape {weight.shape}")
+    return ops.reshape(weight, own + (1,) * (len(shape) - len(own)))
+
+
+class Loss:
+    """Base of all losses: a subclass defines `call`.
+
+    Args:
+        name: for logs.
+        reduction: see `reduce_weighted_values`.
+
+    Raises:
+        ArgumentError: for an unknown reduction.
+    """
+
+    def __init__(self, name: str | None = None, reduction: Reduction = "sum_over_batch_size") -> None:
+        known = get_args(get_args(Reduction)[0])
+        if reduction is not None and reduction not in known:
+            raise ArgumentError(f"reduction must be None or one of {', '.join(known)}, got {reduction!r}")
+        self.name = name or type(self).__name__.lower()
+        self.reduction: Reduction = reduction
+
+    def __call__(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> Tensor:
+        """The loss of a batch: a scalar Tensor, unless the reduction is "none"."""
+        values = self.call(y_true, ops.convert_to_tensor(y_pred))
+        return reduce_weighted_values(values, sample_weight, self.reduction)
+
+    def call(self, y_true: TensorLike, y_pred: Tensor) -> Tensor:
+        """One loss for each sample, (N, ...)."""
+        raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred)")
+
+    def check_targets(self, y_true: TensorLike, y_pred_shape: tuple[int | None, ...]) -> None:
+        """Raise if these targets cannot be compared with outputs of that shape; nothing is computed.
+
+        Args:
+            y_true: the targets of one batch or of a whole training.
+            y_pred_shape: the outputs' shape, None where a size is not known.
+
+        Raises:
+            ShapeError, DTypeError, ArgumentError: saying what does not fit, and which loss would.
+        """
+        check_batch(convert_to_numpy(y_true), y_pred_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this loss again, plain data."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """The inverse of `get_config`. Raises ArgumentError for an argument that does not belong."""
+        try:
+            return cls(**config)
+        except TypeError as error:
+            raise ArgumentError(f"the config {config!r} does not fit {cls.__name__}: {error}") from None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, reduction={self.reduction}>"
+
+
+@register("loss")
+class LossFunctionWrapper(Loss):
+    """A function of (y_true, y_pred), and possibly settings, as a Loss.
+
+    Args:
+        fn: gives one loss for each sample; a function, or the name of a registered one.
+        reduction: see `reduce_weighted_values`.
+        name: default: that of the function.
+        **settings: further arguments of `fn`.
+    """
+
+    def __init__(
+        self, fn: Callable[..., Any] | str, reduction: Reduction = "sum_over_batch_size", name: str | None = None, **settings: Any
+    ) -> None:
+        self.fn: Callable[..., Any] = registry.resolve("loss", fn)
+        self.settings = settings
+        super().__init__(name or getattr(self.fn, "__name__", None), reduction)
+
+    def call(self, y_true: TensorLike, y_pred: Tensor) -> Tensor:
+        return ops.convert_to_tensor(self.fn(y_true, y_pred, **self.settings))
+
+    def check_targets(self, y_true: TensorLike, y_pred_shape: tuple[int | None, ...]) -> None:
+        super().check_targets(y_true, y_pred_shape)
+        check_of(self.fn)(convert_to_numpy(y_true), y_pred_shape, **self.settings)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"fn": registry.serialize(self.fn)} if type(self) is LossFunctionWrapper else {}
+        return {**super().get_config(), **own, **self.settings}

@@ -1,0 +1,104 @@
+"""What targets a loss can take: the shape rules, and their checks before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from numpy.typing import NDArray
+
+from tinycnn import ops
+from tinycnn.autograd import Tensor
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.ops.convert import TensorLike, floats, integers
+
+__all__ = ["align", "check_batch", "check_of", "class_numbers", "like_output", "one_hot_rows", "takes"]
+
+Shape: TypeAlias = tuple[int | None, ...]
+F = TypeVar("F", bound=Callable[..., Any])
+
+_checks: dict[Any, Callable[..., None]] = {}
+
+
+def takes(check: Callable[..., None]) -> Callable[[F], F]:
+    """Decorator of a loss function: `check(y_true, y_pred_shape, **settings)` raises where the function could not work."""
+
+    def enter(function: F) -> F:
+        _checks[function] = check
+        return function
+
+    return enter
+
+
+def check_of(function: Callable[..., Any]) -> Callable[..., None]:
+    """The check of a loss function; a user's own function takes anything."""
+    return _checks.get(function, _anything)
+
+
+def _anything(y_true: NDArray[Any], y_pred_shape: Shape, **settings: Any) -> None:
+    pass
+
+
+def check_batch(y_true: NDArray[Any], y_pred_shape: Shape) -> None:
+    """There must be as many targets as outputs."""
+    if y_true.ndim == 0 or (y_pred_shape and y_pred_shape[0] not in (None, y_true.shape[0])):
+        raise ShapeError(f"y_true must have one row for each of {y_pred_shape[0]} samples, got shape {y_true.shape}")
+
+
+def like_output(y_true: NDArray[Any], y_pred_shape: Shape, **settings: Any) -> None:
+    """The shape of the output; a last axis of size 1 may be missing on one side."""
+    target, output = y_true.shape[1:], y_pred_shape[1:]
+    if output not in (target, (*target, 1)) and target != (*output, 1):
+        raise ShapeError(f"y_true must have the output's shape (batch, {_inner(output)}), got (batch, {_inner(target)})")
+
+
+def one_hot_rows(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, **settings: Any) -> None:
+    """The shape of the output, exactly: one probability for each class."""
+    target, output = y_true.shape[1:], y_pred_shape[1:]
+    if target == output:
+        return
+    classes = y_pred_shape[axis]
+    message = (
+        f"y_true must hold one probability for each of {classes} classes, shape (batch, {_inner(output)}), got (batch, {_inner(target)})"
+    )
+    if len(target) < len(output) or target[-1:] == (1,):
+        message += "; for class numbers use sparse_categorical_crossentropy, or utils.to_categorical"
+    raise ShapeError(message)
+
+
+def class_numbers(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, ignore_class: int | None = None, **settings: Any) -> None:
+    """Whole numbers from 0 to C - 1 (or `ignore_class`), of the shape of the output without the axis of the classes."""
+    rank = len(y_pred_shape)
+    axis = axis % rank
+    expected = y_pred_shape[1:axis] + y_pred_shape[axis + 1 :]
+    target = y_true.shape[1:]
+    if target not in (expected, (*expected, 1)):
+        message = f"y_true must hold class numbers, shape (batch, {_inner(expected)}), got (batch, {_inner(target)})"
+        raise ShapeError(message + ("; for one-hot rows use categorical_crossentropy" if target == y_pred_shape[1:] else ""))
+    labels = integers(y_true, "y_true")
+    if ignore_class is not None:
+        labels = labels[labels != ignore_class]
+    classes = y_pred_shape[axis]
+    if labels.size and classes is not None and (labels.min() < 0 or labels.max() >= classes):
+        raise ArgumentError(f"y_true must hold class numbers from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
+
+
+def _inner(shape: Shape) -> str:
+    return ", ".join(map(str, shape))
+
+
+def align(y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
+    """Targets and outputs as Tensors of one shape and of the output's dtype.
+
+    Raises:
+        ShapeError: unless they have one shape but for a last axis of size 1.
+    """
+    (y_pred,) = floats(y_pred)
+    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
+    if y_true.shape == y_pred.shape:
+        return y_true, y_pred
+    if y_pred.shape == (*y_true.shape, 1):
+        return ops.reshape(y_true, y_pred.shape), y_pred
+    if y_true.shape == (*y_pred.shape, 1):
+        return y_true, ops.reshape(y_pred, y_true.shape)
+    raise ShapeError(f"y_true must have the output's shape {y_pred.shape}, got {y_true.shape}")
