@@ -1,1 +1,29 @@
+"""Optimizers under Keras's names and with its formulas."""
 
+from typing import Any
+
+from tinycnn import registry
+from tinycnn.errors import DTypeError
+from tinycnn.optimizers.adam import Adam, AdamW
+from tinycnn.optimizers.optimizer import Optimizer
+from tinycnn.optimizers.rmsprop import RMSprop
+from tinycnn.optimizers.schedule import LearningRateSchedule
+from tinycnn.optimizers.sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "LearningRateSchedule", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer from a name ("adam", "Adam"), a class, an instance or a config.
+
+    Raises:
+        ArgumentError, DTypeError: for an unknown name, or for what is no optimizer.
+    """
+    found = registry.resolve("optimizer", identifier) if not isinstance(identifier, Optimizer) else identifier
+    if not isinstance(found, Optimizer):
+        raise DTypeError(f"optimizer must be a name, a class, an instance or a config, got {identifier!r}")
+    return found
+
+
+serialize = registry.serialize
+deserialize = get
