@@ -44,7 +44,7 @@
 #include "kernels/conv_window.h"
 #include "kernels/conv_plan.h"
 #include "kernels/conv_gather.h"
-#include "kernels/conv.h"
+#include "kernels/conv_gradient.h"
 
 extern const TC_TYPE(TC_SUFFIX) TC_JOIN(TC_ISA, TC_SUFFIX);
 

@@ -14,6 +14,9 @@ typedef struct {
     int64_t kernel, stride, dilation, pad;
 } axis;
 
+// Every group is one input channel; the result may have several per group.
+static bool conv_is_depthwise(const tc_conv2d *g) { return g->groups > 1 && g->groups == g->in_channels; }
+
 static axis conv_rows(const tc_conv2d *g, bool adjoint) {
     const int64_t source = adjoint ? g->out_h : g->in_h, result = adjoint ? g->in_h : g->out_h;
     return (axis){adjoint, source, result, g->kernel_h, g->stride_h, g->dilation_h, g->pad_top};

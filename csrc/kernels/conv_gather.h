@@ -103,7 +103,7 @@ static int gather_run(gather *p) {
 }
 
 static int conv2d_forward(const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
-    const bool depthwise = g->groups > 1 && g->groups == g->in_channels;
+    const bool depthwise = conv_is_depthwise(g);
     gather p = {
         .rows = conv_rows(g, false),
         .columns = conv_columns(g, false),
@@ -123,7 +123,7 @@ static int conv2d_forward(const tc_conv2d *g, const real *x, const real *w, cons
 }
 
 static int conv2d_backward_input(const tc_conv2d *g, const real *dy, const real *w, real *dx) {
-    const bool depthwise = g->groups > 1 && g->groups == g->in_channels;
+    const bool depthwise = conv_is_depthwise(g);
     gather p = {
         .rows = conv_rows(g, true),
         .columns = conv_columns(g, true),

@@ -78,10 +78,9 @@ static int64_t plan_cells(const gather *p, phase *f) {
     return n;
 }
 
-// Taps in the order in which they lie in the source; those that touch there make one run.
+// Taps in the order in which they lie in the source; those that touch there share a run.
 static void plan_taps(const gather *p, phase *f) {
-    const int64_t kernel_h = p->rows.kernel, kernel_w = p->columns.kernel, length = group_source(p);
-    run last = {0, 0};
+    const int64_t kernel_h = p->rows.kernel, kernel_w = p->columns.kernel;
     f->taps = f->n_runs = 0;
     for (int64_t i = 0; i < kernel_h; i++)
         for (int64_t j = 0; j < kernel_w; j++) {
@@ -90,14 +89,8 @@ static void plan_taps(const gather *p, phase *f) {
             const int64_t at = (axis_tap(&p->rows, u) * p->copy_columns + axis_tap(&p->columns, v)) * p->pixel;
             f->tap[f->taps] = u * kernel_w + v;
             f->tap_source[f->taps++] = at;
-            if (last.length == 0) last.begin = at;
-            if (at != last.begin + last.length) {
-                f->n_runs += add_run(f->runs + f->n_runs, last.begin, last.length, 1);
-                last = (run){at, 0};
-            }
-            last.length += length;
+            f->n_runs = append_run(f->runs, f->n_runs, at, group_source(p), 1);
         }
-    f->n_runs += add_run(f->runs + f->n_runs, last.begin, last.length, 1);
 }
 
 static operand phase_operand(const gather *p, const phase *f, int64_t group) {

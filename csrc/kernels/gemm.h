@@ -55,7 +55,7 @@ static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t 
         .panels = 1,
         .transpose_b = transpose_b,
     };
-    job.product.n_runs = add_run(runs, 0, k, job.product.a_step);
+    job.product.n_runs = append_run(runs, 0, 0, k, job.product.a_step);
     for (int64_t i = 0; i < rows; i++) a_row[i] = i * job.a_row_step, c_row[i] = i * n;
     int status = room ? tc_parallel_for(ceil_div(k, RUN_MAX), gemm_pack, &job) : TC_OK;
     if (status == TC_OK) status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), gemm_chunk, &job);

@@ -24,12 +24,17 @@ typedef struct {
 
 static int64_t operand_panels(int64_t columns) { return ceil_div(ceil_div(columns, VLEN), MAX_VECTORS); }
 
+// The columns of a panel, up to whole vectors.
+static range panel_columns(int64_t columns, int64_t index) {
+    const int64_t vectors = ceil_div(columns, VLEN), panels = operand_panels(columns);
+    return (range){index * vectors / panels * VLEN, (index + 1) * vectors / panels * VLEN};
+}
+
 static panel operand_panel(const operand *b, int64_t index) {
-    const int64_t vectors = ceil_div(b->columns, VLEN), panels = operand_panels(b->columns);
-    const int64_t first = index * vectors / panels * VLEN, end = (index + 1) * vectors / panels * VLEN;
-    const int64_t columns = min_i64(end, b->columns) - first;
-    if (b->direct && end <= b->columns) return (panel){b->direct + first, b->direct_stride, first, columns, false};
-    return (panel){b->packed + (b->direct ? 0 : b->k * first), end - first, first, columns, true};
+    const range c = panel_columns(b->columns, index);
+    const int64_t columns = min_i64(c.end, b->columns) - c.begin;
+    if (b->direct && c.end <= b->columns) return (panel){b->direct + c.begin, b->direct_stride, c.begin, columns, false};
+    return (panel){b->packed + (b->direct ? 0 : b->k * c.begin), c.end - c.begin, c.begin, columns, true};
 }
 
 // Elements to set aside for `packed`.
@@ -75,12 +80,16 @@ static void operand_pack(const operand *b, int64_t k_begin, int64_t k, const rea
     }
 }
 
-// The runs that follow one another from `begin`, `length` k apart by one, none longer than RUN_MAX; returns their number.
-static int64_t add_run(run *runs, int64_t begin, int64_t length, int64_t step) {
-    const int64_t n = ceil_div(length, RUN_MAX);
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t from = i * length / n;
-        runs[i] = (run){begin + from * step, (i + 1) * length / n - from};
+// Appends `length` k that begin at `begin` to `n` runs, in as few runs as can be; returns their number.
+static int64_t append_run(run *runs, int64_t n, int64_t begin, int64_t length, int64_t step) {
+    while (length > 0) {
+        run *last = runs + n - 1;
+        const bool touches = n > 0 && last->length < RUN_MAX && last->begin + last->length * step == begin;
+        if (!touches) *(last = runs + n++) = (run){begin, 0};
+        const int64_t part = min_i64(length, RUN_MAX - last->length);
+        last->length += part;
+        begin += part * step;
+        length -= part;
     }
     return n;
 }
