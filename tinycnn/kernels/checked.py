@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.geometry import Conv2dGeometry, Pool2dGeometry
+from tinycnn.kernels.operands import floating, inplace_operand, matrix, operand
 from tinycnn.kernels.spec import Activation, Array, IntArray
 
 __all__ = ["CheckedKernels"]
@@ -36,46 +37,46 @@ class CheckedKernels:
 
     # ------------------------------------------------------------------------------------------------ convolution
     def conv2d_forward(self, geometry: Conv2dGeometry, x: Array, w: Array, b: Array | None) -> Array:
-        dtype = _floating("x", x)
+        dtype = floating("x", x)
         x = operand("x", x, geometry.in_shape, dtype)
         w = operand("w", w, geometry.kernel_shape, dtype)
         b = None if b is None else operand("b", b, (geometry.out_channels,), dtype)
         return self._bare.conv2d_forward(geometry, x, w, b)
 
     def conv2d_backward_input(self, geometry: Conv2dGeometry, dy: Array, w: Array) -> Array:
-        dtype = _floating("dy", dy)
+        dtype = floating("dy", dy)
         dy = operand("dy", dy, geometry.out_shape, dtype)
         w = operand("w", w, geometry.kernel_shape, dtype)
         return self._bare.conv2d_backward_input(geometry, dy, w)
 
     def conv2d_backward_kernel(self, geometry: Conv2dGeometry, x: Array, dy: Array) -> Array:
-        dtype = _floating("x", x)
+        dtype = floating("x", x)
         x = operand("x", x, geometry.in_shape, dtype)
         dy = operand("dy", dy, geometry.out_shape, dtype)
         return self._bare.conv2d_backward_kernel(geometry, x, dy)
 
     # ------------------------------------------------------------------------------------------------ pooling
     def max_pool2d_forward(self, geometry: Pool2dGeometry, x: Array) -> tuple[Array, IntArray]:
-        x = operand("x", x, geometry.in_shape, _floating("x", x))
+        x = operand("x", x, geometry.in_shape, floating("x", x))
         return self._bare.max_pool2d_forward(geometry, x)
 
     def max_pool2d_backward(self, geometry: Pool2dGeometry, dy: Array, argmax: IntArray) -> Array:
-        dy = operand("dy", dy, geometry.out_shape, _floating("dy", dy))
+        dy = operand("dy", dy, geometry.out_shape, floating("dy", dy))
         argmax = operand("argmax", argmax, geometry.out_shape, np.dtype(np.int32))
         return self._bare.max_pool2d_backward(geometry, dy, argmax)
 
     def avg_pool2d_forward(self, geometry: Pool2dGeometry, x: Array) -> Array:
-        x = operand("x", x, geometry.in_shape, _floating("x", x))
+        x = operand("x", x, geometry.in_shape, floating("x", x))
         return self._bare.avg_pool2d_forward(geometry, x)
 
     def avg_pool2d_backward(self, geometry: Pool2dGeometry, dy: Array) -> Array:
-        dy = operand("dy", dy, geometry.out_shape, _floating("dy", dy))
+        dy = operand("dy", dy, geometry.out_shape, floating("dy", dy))
         return self._bare.avg_pool2d_backward(geometry, dy)
 
     # ------------------------------------------------------------------------------------------------ dense algebra
     def matmul(self, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False) -> Array:
-        dtype = _floating("a", a)
-        a, b = _matrix("a", a, dtype), _matrix("b", b, dtype)
+        dtype = floating("a", a)
+        a, b = matrix("a", a, dtype), matrix("b", b, dtype)
         inner_a, inner_b = a.shape[0 if transpose_a else 1], b.shape[1 if transpose_b else 0]
         if inner_a != inner_b:
             raise ShapeError(
@@ -85,12 +86,12 @@ class CheckedKernels:
         return self._bare.matmul(a, b, transpose_a, transpose_b)
 
     def sum_rows(self, x: Array) -> Array:
-        return self._bare.sum_rows(_matrix("x", x, _floating("x", x)))
+        return self._bare.sum_rows(matrix("x", x, floating("x", x)))
 
     # ------------------------------------------------------------------------------------------------ bias + activation
     def bias_activation_forward(self, kind: Activation, x: Array, b: Array | None, alpha: float = 0.0) -> Array:
         _check_activation(kind, alpha)
-        x = operand("x", x, None, _floating("x", x))
+        x = operand("x", x, None, floating("x", x))
         if b is not None:
             if x.ndim == 0:
                 raise ShapeError("x must have at least one dimension to take the bias b, got shape ()")
@@ -99,38 +100,38 @@ class CheckedKernels:
 
     def activation_backward(self, kind: Activation, dy: Array, y: Array, alpha: float = 0.0) -> Array:
         _check_activation(kind, alpha)
-        dy = operand("dy", dy, None, _floating("dy", dy))
+        dy = operand("dy", dy, None, floating("dy", dy))
         y = operand("y", y, dy.shape, dy.dtype)
         return self._bare.activation_backward(kind, dy, y, float(alpha))
 
     # ------------------------------------------------------------------------------------------------ softmax + cross-entropy
     def softmax(self, x: Array) -> Array:
-        return self._bare.softmax(_matrix("x", x, _floating("x", x)))
+        return self._bare.softmax(matrix("x", x, floating("x", x)))
 
     def softmax_crossentropy_forward(self, logits: Array, targets: Array) -> tuple[Array, Array]:
-        logits = _matrix("logits", logits, _floating("logits", logits))
+        logits = matrix("logits", logits, floating("logits", logits))
         targets = operand("targets", targets, logits.shape, logits.dtype)
         return self._bare.softmax_crossentropy_forward(logits, targets)
 
     def softmax_crossentropy_backward(self, dloss: Array, probabilities: Array, targets: Array) -> Array:
-        probabilities = _matrix("probabilities", probabilities, _floating("probabilities", probabilities))
+        probabilities = matrix("probabilities", probabilities, floating("probabilities", probabilities))
         dloss = operand("dloss", dloss, probabilities.shape[:1], probabilities.dtype)
         targets = operand("targets", targets, probabilities.shape, probabilities.dtype)
         return self._bare.softmax_crossentropy_backward(dloss, probabilities, targets)
 
     # ------------------------------------------------------------------------------------------------ batch normalisation
     def batch_norm_moments(self, x: Array) -> tuple[Array, Array]:
-        return self._bare.batch_norm_moments(_matrix("x", x, _floating("x", x)))
+        return self._bare.batch_norm_moments(matrix("x", x, floating("x", x)))
 
     def batch_norm_forward(self, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
-        x = _matrix("x", x, _floating("x", x))
+        x = matrix("x", x, floating("x", x))
         mean, variance, gamma, beta = _channel_vectors(x, mean=mean, variance=variance, gamma=gamma, beta=beta)
         return self._bare.batch_norm_forward(x, mean, variance, gamma, beta, float(epsilon))
 
     def batch_norm_backward(
         self, dy: Array, x: Array, mean: Array, variance: Array, gamma: Array, epsilon: float, *, training: bool
     ) -> tuple[Array, Array, Array]:
-        dy = _matrix("dy", dy, _floating("dy", dy))
+        dy = matrix("dy", dy, floating("dy", dy))
         x = operand("x", x, dy.shape, dy.dtype)
         mean, variance, gamma = _channel_vectors(x, mean=mean, variance=variance, gamma=gamma)
         return self._bare.batch_norm_backward(dy, x, mean, variance, gamma, float(epsilon), bool(training))
@@ -150,53 +151,18 @@ class CheckedKernels:
 
     # ------------------------------------------------------------------------------------------------ optimizer steps
     def sgd_step(self, w: Array, g: Array, m: Array | None, *, learning_rate: float, momentum: float = 0.0, nesterov: bool = False) -> None:
-        dtype = _floating("w", w)
+        dtype = floating("w", w)
         w = inplace_operand("w", w, None, dtype)
         m = None if m is None else inplace_operand("m", m, w.shape, dtype)
         g = operand("g", g, w.shape, dtype)
         self._bare.sgd_step(w, g, m, float(learning_rate), float(momentum), bool(nesterov))
 
     def adam_step(self, w: Array, g: Array, m: Array, v: Array, *, alpha: float, beta_1: float, beta_2: float, epsilon: float) -> None:
-        dtype = _floating("w", w)
+        dtype = floating("w", w)
         w = inplace_operand("w", w, None, dtype)
         m, v = inplace_operand("m", m, w.shape, dtype), inplace_operand("v", v, w.shape, dtype)
         g = operand("g", g, w.shape, dtype)
         self._bare.adam_step(w, g, m, v, float(alpha), float(beta_1), float(beta_2), float(epsilon))
-
-
-def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dtype) -> Any:
-    """`array` in normal form, a copy only where it has to be; ShapeError / DTypeError unless it has `shape` (None: any) and `dtype`."""
-    if not isinstance(array, np.ndarray):
-        raise DTypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
-    if array.dtype.newbyteorder("=") != dtype:
-        raise DTypeError(f"{name} must be {dtype}, got {array.dtype}")
-    if shape is not None and array.shape != shape:
-        raise ShapeError(f"{name} must have shape {shape}, got {array.shape}")
-    flags = array.flags
-    if flags.c_contiguous and flags.aligned and array.dtype.isnative:
-        return array
-    return np.require(array, dtype, ["C", "A"])
-
-
-def inplace_operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dtype) -> Any:
-    """`array` itself, which a kernel is to change; also ArgumentError unless it can be written as it lies."""
-    if operand(name, array, shape, dtype) is not array or not array.flags.writeable:
-        raise ArgumentError(f"{name} is changed in place, so it must be writable, C-contiguous, aligned and of native byte order")
-    return array
-
-
-def _floating(name: str, array: Array) -> np.dtype:
-    """The dtype of the call, in native byte order."""
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
-        raise DTypeError(f"{name} must be a float32 or float64 array, got {getattr(array, 'dtype', type(array).__name__)}")
-    return array.dtype.newbyteorder("=")
-
-
-def _matrix(name: str, array: Array, dtype: np.dtype) -> Any:
-    array = operand(name, array, None, dtype)
-    if array.ndim != 2:
-        raise ShapeError(f"{name} must have 2 dimensions, got shape {array.shape}")
-    return array
 
 
 def _channel_vectors(x: Array, **vectors: Array) -> list[Any]:

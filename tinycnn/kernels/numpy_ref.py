@@ -4,7 +4,8 @@ A convolution is a sum over the taps (u, v) of its kernel. Seen from one tap, th
 image, and what the tap contributes is a matrix product over the channels: no im2col, no index arithmetic. Pooling walks the same taps.
 In float64 these functions are what the other backends are tested against; in float32 they run where neither a compiler nor Numba is.
 
-Operands come checked and in normal form (see `checked`). Sums over many rows are carried in float64.
+Operands come checked and in normal form (see `checked`). Sums over many rows are carried in float64. NumPy's warnings of overflow and
+invalid values are left on, and heed `numpy.errstate`.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def conv2d_forward(g: Conv2dGeometry, x: Array, w: Array, b: Array | None) -> Ar
     y = np.zeros((g.groups, g.batch * g.out_h * g.out_w, g.out_channels // g.groups), x.dtype)
     for u, v in np.ndindex(g.kernel_h, g.kernel_w):
         y += _by_group(g, _tap(g, padded, u, v)) @ kernel[u, v]  # (G, P, C/G) @ (G, C/G, O/G), P = N*OH*OW
-    y = y.swapaxes(0, 1).reshape(g.out_shape)
-    return np.ascontiguousarray(y) if b is None else y + b
+    y = np.ascontiguousarray(y.swapaxes(0, 1)).reshape(g.out_shape)
+    return y if b is None else y + b
 
 
 def conv2d_backward_input(g: Conv2dGeometry, dy: Array, w: Array) -> Array:
@@ -92,7 +93,7 @@ def _valid(g: Pool2dGeometry) -> Array:
 
 def _valid_cells(g: Pool2dGeometry) -> Array:
     """(1, OH, OW, 1): how many cells of each window lie on the image."""
-    return sum(_tap(g, _valid(g), u, v) for u, v in np.ndindex(g.window_h, g.window_w))
+    return np.sum([_tap(g, _valid(g), u, v) for u, v in np.ndindex(g.window_h, g.window_w)], axis=0)
 
 
 def max_pool2d_forward(g: Pool2dGeometry, x: Array) -> tuple[Array, Array]:
