@@ -1,1 +1,59 @@
+"""Layers, under Keras's names. The files have the names that Keras 2 had, so that old imports work: `layers.normalization`, ..."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from tinycnn.layers import advanced_activations, convolutional, core, merging, normalization, pooling
+from tinycnn.layers.advanced_activations import ELU, LeakyReLU, ReLU, Softmax
+from tinycnn.layers.convolutional import Conv2D, Convolution2D, DepthwiseConv2D, ZeroPadding2D
+from tinycnn.layers.core import Activation, Dense, Dropout, Flatten, Permute, Reshape
+from tinycnn.layers.input_layer import Input, InputLayer
+from tinycnn.layers.input_spec import InputSpec
+from tinycnn.layers.layer import Layer
+from tinycnn.layers.merging import *  # noqa: F403
+from tinycnn.layers.normalization import BatchNormalization
+from tinycnn.layers.pooling import *  # noqa: F403
+from tinycnn.layers.symbolic import SymbolicTensor
+from tinycnn.saving import configurable
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "BatchNormalization",
+    "Conv2D",
+    "Convolution2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Layer",
+    "LeakyReLU",
+    "Permute",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+    "SymbolicTensor",
+    "ZeroPadding2D",
+    "advanced_activations",
+    "convolutional",
+    "core",
+    "deserialize",
+    "normalization",
+    "serialize",
+    *merging.__all__,
+    *pooling.__all__,
+]
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """{"class_name", "config"} of a layer."""
+    return configurable.serialize(layer)
+
+
+def deserialize(config: dict[str, Any]) -> Layer:
+    """The inverse of `serialize`. Raises ArgumentError if no such layer is registered or the config does not fit it."""
+    return configurable.deserialize("layer", config)

@@ -1,0 +1,300 @@
+"""Initial values of weights, under Keras's names, with Keras's formulas.
+
+An initializer is called with a shape and gives an array. Made with a seed it gives the same values at every call; without one it draws
+from `tinycnn.random`, as everything else does. Values are drawn in float64 and rounded, so that float32 and float64 models start alike.
+
+Sources: Glorot & Bengio 2010 (glorot), He et al. 2015 (he), LeCun et al. 1998 (lecun), Saxe et al. 2014 (orthogonal).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinycnn import config, random
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.registry import register
+from tinycnn.saving import configurable
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "compute_fans",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+Array = NDArray[Any]
+Shape = Sequence[int]
+
+#: The standard deviation of a standard normal cut at two standard deviations.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer(configurable.Configurable):
+    """Base of all initializers: implement `__call__(shape, dtype=None)`."""
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        """An array of `shape` in `dtype`, default `config.floatx`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__()")
+
+
+def _array(values: Any, dtype: DTypeLike | None) -> Array:
+    return np.asarray(values, dtype=config.floatx() if dtype is None else dtype)
+
+
+@register("initializer", "zeros", "zero")
+class Zeros(Initializer):
+    """All 0."""
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        return _array(np.zeros(shape), dtype)
+
+
+@register("initializer", "ones", "one")
+class Ones(Initializer):
+    """All 1."""
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        return _array(np.ones(shape), dtype)
+
+
+@register("initializer", "constant")
+class Constant(Initializer):
+    """All `value`: a number, or an array that broadcasts to the shape asked for."""
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        try:
+            return _array(np.broadcast_to(self.value, shape), dtype).copy()
+        except ValueError:
+            raise ShapeError(f"value must broadcast to shape {tuple(shape)}, got shape {np.shape(self.value)}") from None
+
+
+class RandomInitializer(Initializer):
+    """Base of those that draw; `seed` is an int >= 0 or None."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        if seed is not None:
+            random.generator(seed)  # refuses a seed of the wrong kind now, not at the first call
+        self.seed = seed
+
+    def _generator(self) -> np.random.Generator:
+        return random.generator(self.seed)
+
+
+@register("initializer", "random_uniform", "uniform")
+class RandomUniform(RandomInitializer):
+    """Uniform in [minval, maxval)."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval = minval
+        self.maxval = maxval
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        return _array(self._generator().uniform(self.minval, self.maxval, shape), dtype)
+
+
+@register("initializer", "random_normal", "normal")
+class RandomNormal(RandomInitializer):
+    """Normal with the given mean and standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = mean
+        self.stddev = stddev
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        return _array(self._generator().normal(self.mean, self.stddev, shape), dtype)
+
+
+@register("initializer", "truncated_normal")
+class TruncatedNormal(RandomInitializer):
+    """Normal, but values farther than two standard deviations from the mean are drawn again."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = mean
+        self.stddev = stddev
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        return _array(self.mean + self.stddev * _truncated(self._generator(), shape), dtype)
+
+
+def _truncated(generator: np.random.Generator, shape: Shape) -> Array:
+    """Standard normal numbers, all within [-2, 2]."""
+    values = generator.standard_normal(shape)
+    while (outside := np.abs(values) > 2).any():
+        values[outside] = generator.standard_normal(np.count_nonzero(outside))
+    return values
+
+
+@register("initializer", "variance_scaling")
+class VarianceScaling(RandomInitializer):
+    """Random numbers of variance scale / n, where n is a number of connections of the layer (`compute_fans`).
+
+    Args:
+        scale: > 0.
+        mode: n is "fan_in", "fan_out" or their mean, "fan_avg".
+        distribution: "truncated_normal" (cut at two standard deviations, and widened to make up for it), "untruncated_normal" or "uniform"
+            (from -sqrt(3 * variance) to sqrt(3 * variance)).
+        seed: int >= 0 or None.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+
+    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None) -> None:
+        super().__init__(seed)
+        if not scale > 0:
+            raise ArgumentError(f"scale must be > 0, got {scale!r}")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ArgumentError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', got {mode!r}")
+        distribution = {"normal": "truncated_normal"}.get(distribution, distribution)
+        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
+            raise ArgumentError(f"distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', got {distribution!r}")
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        fan_in, fan_out = compute_fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        generator = self._generator()
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return _array(generator.uniform(-limit, limit, shape), dtype)
+        if self.distribution == "untruncated_normal":
+            return _array(generator.normal(0, math.sqrt(variance), shape), dtype)
+        return _array(math.sqrt(variance) / _TRUNCATED_STDDEV * _truncated(generator, shape), dtype)
+
+
+def compute_fans(shape: Shape) -> tuple[int, int]:
+    """(fan_in, fan_out): inputs of one output and outputs of one input; for a kernel (KH, KW, C, O) these are KH*KW*C and KH*KW*O."""
+    if len(shape) < 2:
+        return (shape[0], shape[0]) if shape else (1, 1)
+    field = math.prod(shape[:-2])
+    return shape[-2] * field, shape[-1] * field
+
+
+class _Scaled(VarianceScaling):
+    """A VarianceScaling whose scale, mode and distribution have a name."""
+
+    _scaling: tuple[float, str, str]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self._scaling, seed)
+
+
+@register("initializer", "glorot_uniform")
+class GlorotUniform(_Scaled):
+    """Uniform within +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010): the default of kernels."""
+
+    _scaling = (1.0, "fan_avg", "uniform")
+
+
+@register("initializer", "glorot_normal")
+class GlorotNormal(_Scaled):
+    """Truncated normal of standard deviation sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+
+    _scaling = (1.0, "fan_avg", "truncated_normal")
+
+
+@register("initializer", "he_uniform")
+class HeUniform(_Scaled):
+    """Uniform within +-sqrt(6 / fan_in) (He et al. 2015): for ReLU layers."""
+
+    _scaling = (2.0, "fan_in", "uniform")
+
+
+@register("initializer", "he_normal")
+class HeNormal(_Scaled):
+    """Truncated normal of standard deviation sqrt(2 / fan_in) (He et al. 2015): for ReLU layers."""
+
+    _scaling = (2.0, "fan_in", "truncated_normal")
+
+
+@register("initializer", "lecun_uniform")
+class LecunUniform(_Scaled):
+    """Uniform within +-sqrt(3 / fan_in) (LeCun et al. 1998)."""
+
+    _scaling = (1.0, "fan_in", "uniform")
+
+
+@register("initializer", "lecun_normal")
+class LecunNormal(_Scaled):
+    """Truncated normal of standard deviation sqrt(1 / fan_in) (LeCun et al. 1998): for SELU layers."""
+
+    _scaling = (1.0, "fan_in", "truncated_normal")
+
+
+@register("initializer", "orthogonal", "OrthogonalInitializer")
+class Orthogonal(RandomInitializer):
+    """`gain` times a matrix with orthonormal columns (or rows, if there are fewer), the last axis being the columns (Saxe et al. 2014)."""
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = gain
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        if len(shape) < 2:
+            raise ShapeError(f"shape must have at least 2 dimensions to be orthogonal, got {tuple(shape)}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(self._generator().standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.sign(np.diag(r))  # makes the distribution uniform
+        return _array(self.gain * (q if rows >= columns else q.T).reshape(shape), dtype)
+
+
+@register("initializer", "identity", "IdentityInitializer")
+class Identity(Initializer):
+    """`gain` times the identity matrix; for two dimensions."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        if len(shape) != 2:
+            raise ShapeError(f"shape must have 2 dimensions for an identity matrix, got {tuple(shape)}")
+        return _array(self.gain * np.eye(*shape), dtype)
+
+
+def get(identifier: Any) -> Callable[..., Array]:
+    """An initializer from a name ("glorot_uniform", "GlorotUniform"), a class, a config, an instance or a function (shape, dtype) -> array.
+
+    Raises:
+        ArgumentError, DTypeError: the name is unknown, or it is none of these.
+    """
+    return configurable.resolve("initializer", "zeros" if identifier is None else identifier, callable)
+
+
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    """{"class_name", "config"} of an initializer."""
+    return configurable.serialize(initializer)
+
+
+def deserialize(config: dict[str, Any]) -> Initializer:
+    """The inverse of `serialize`."""
+    return configurable.deserialize("initializer", config)

@@ -1,0 +1,185 @@
+"""Dense, and the layers that only rearrange, switch or scale: Activation, Dropout, Flatten, Reshape, Permute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinycnn import activations, initializers, ops, random, regularizers
+from tinycnn.autograd import Tensor
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.layers.input_spec import InputSpec
+from tinycnn.layers.layer import Layer
+from tinycnn.layers.shapes import Shape, check_data_format, known_size, normalize_shape, positive_int, product
+from tinycnn.registry import register
+
+__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Permute", "Reshape"]
+
+
+@register("layer")
+class Dense(Layer):
+    """activation(inputs @ kernel + bias): (N, ..., in) -> (N, ..., units).
+
+    Args:
+        units: outputs.
+        activation: name, function or layer; default: none.
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: anything `initializers.get` takes.
+        kernel_regularizer, bias_regularizer: anything `regularizers.get` takes.
+        **kwargs: of `Layer`.
+
+    Raises:
+        ArgumentError, DTypeError: naming the argument.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive_int(units, "units")
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.input_spec = InputSpec(min_ndim=2, layout="(batch, ..., features)")
+
+    def build(self, input_shape: Shape) -> None:
+        inputs = known_size(input_shape, -1, self.who)
+        self.kernel = self.add_weight((inputs, self.units), self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel")
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight((self.units,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias")
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs}, layout="(batch, ..., features)")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return activations.add_bias(ops.matmul(inputs, self.kernel), self.bias, self.activation)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+
+@register("layer")
+class Activation(Layer):
+    """activation(inputs), for a name, a function or a layer."""
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return self.activation(inputs)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+
+@register("layer")
+class Dropout(Layer):
+    """In training: each cell is 0 with probability `rate`, the others are divided by 1 - rate (Srivastava et al. 2014). Else: nothing.
+
+    Args:
+        rate: in [0, 1).
+        noise_shape: the shape of the random mask, which is broadcast; None in it stands for the inputs' own size. Default: all of theirs.
+        seed: int >= 0, for a random sequence of the layer's own; default: `tinycnn.random`'s.
+        **kwargs: of `Layer`.
+
+    Raises:
+        ArgumentError, DTypeError, ShapeError: naming the argument.
+    """
+
+    def __init__(self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(rate, bool) or not hasattr(rate, "__float__") or not 0 <= float(rate) < 1:
+            raise ArgumentError(f"rate must be a number in [0, 1), got {rate!r}")
+        self.rate = float(rate)
+        self.noise_shape = None if noise_shape is None else normalize_shape(noise_shape, "noise_shape")
+        self.seed = seed
+        self._generator = None if seed is None else random.generator(seed)
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if not training or self.rate == 0:
+            return inputs
+        seed = random.next_seed() if self._generator is None else int(self._generator.integers(2**63))
+        if self.noise_shape is None:
+            return ops.dropout(inputs, self.rate, seed)
+        if len(self.noise_shape) != inputs.ndim:
+            raise ShapeError(f"noise_shape must have one size for each of the inputs' {inputs.ndim} axes, got {self.noise_shape}")
+        shape = [n if size is None else size for n, size in zip(inputs.shape, self.noise_shape, strict=True)]
+        return inputs * ops.dropout(ops.ones(shape, inputs.dtype), self.rate, seed)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+
+@register("layer")
+class Flatten(Layer):
+    """(N, ...) -> (N, cells), in the order of "channels_last" also for channels-first inputs."""
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = check_data_format(data_format)
+        self.input_spec = InputSpec(min_ndim=1, layout="(batch, ...)")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        if self.data_format == "channels_first" and inputs.ndim > 2:
+            inputs = ops.moveaxis(inputs, 1, -1)
+        return ops.reshape(inputs, (len(inputs), product(inputs.shape[1:]) or 0))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], product(input_shape[1:]))
+
+
+@register("layer")
+class Reshape(Layer):
+    """(N, ...) -> (N, *target_shape); one size of `target_shape` may be -1."""
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        try:
+            self.target_shape = tuple(n.__index__() for n in target_shape)
+        except (TypeError, AttributeError):
+            raise ShapeError(f"target_shape must be a tuple of ints, got {target_shape!r}") from None
+        if min(self.target_shape, default=1) < -1 or self.target_shape.count(-1) > 1:
+            raise ShapeError(f"target_shape must hold sizes >= 0 and at most one -1, got {target_shape!r}")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.reshape(inputs, self.compute_output_shape(inputs.shape))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        cells = product(input_shape[1:])
+        known = product([n for n in self.target_shape if n != -1]) or 0
+        if cells is None:
+            return (input_shape[0], *(None if n == -1 else n for n in self.target_shape))
+        missing = cells // known if known else 0
+        target = tuple(missing if n == -1 else n for n in self.target_shape)
+        if product(target) != cells:
+            raise ShapeError(f"{self.who} cannot make {self.target_shape} of the {cells} cells of inputs of shape {tuple(input_shape)}")
+        return (input_shape[0], *target)
+
+
+@register("layer")
+class Permute(Layer):
+    """The axes after the batch in another order: Permute((2, 1)) exchanges the first two; they count from 1."""
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ArgumentError(f"dims must hold each of the axes 1, 2, ... once, got {dims!r}")
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *(input_shape[axis] for axis in self.dims))

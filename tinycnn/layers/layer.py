@@ -1,0 +1,393 @@
+"""The Layer: weights, and a function of them. Keras 3's contract for layers of one's own holds here too."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinycnn import config, initializers, ops
+from tinycnn.autograd import Tensor, Variable, no_grad
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+from tinycnn.layers import naming
+from tinycnn.layers.input_spec import InputSpec
+from tinycnn.layers.shapes import Shape, normalize_shape
+from tinycnn.layers.symbolic import SymbolicTensor
+from tinycnn.saving.configurable import Configurable
+
+__all__ = ["Layer"]
+
+
+class _Mode(threading.local):
+    training = False
+
+
+_mode = _Mode()
+
+
+class Layer(Configurable):
+    """Base of all layers.
+
+    A layer of your own implements `call`, and where it has weights `build`; other layers that it keeps as attributes are part of it::
+
+        class Scale(Layer):
+            def build(self, input_shape):
+                self.factor = self.add_weight(shape=input_shape[-1:], initializer="ones", name="factor")
+
+            def call(self, inputs):
+                return inputs * self.factor
+
+    A `call` that behaves differently in training takes an argument `training`.
+
+    Args:
+        trainable: whether the weights are trained.
+        dtype: "float32" or "float64": of weights, and what floating-point inputs are cast to; default: `config.floatx`.
+        name: default: the class name in snake_case, with a number from the second on.
+        **kwargs: `input_shape` or `batch_input_shape`, as old scripts give to the first layer of a Sequential.
+
+    Raises:
+        ArgumentError, DTypeError: naming the argument.
+    """
+
+    _takes_training: ClassVar[bool] = False
+
+    def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ArgumentError(f"name must be a string without '/', got {name!r}")
+        self._batch_input_shape = _given_input_shape(type(self).__name__, kwargs)
+        self._trainable_variables: list[Variable] = []
+        self._non_trainable_variables: list[Variable] = []
+        self._regularized: list[tuple[Variable, Callable[[Tensor], Tensor]]] = []
+        self._trainable = bool(trainable)
+        self._input_shape: Any = None
+        self.dtype = _check_dtype(dtype)
+        self.built = False
+        #: What inputs must look like: one spec, one for each input, or None.
+        self.input_spec: InputSpec | Sequence[InputSpec] | None = None
+        self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "call" in vars(cls):
+            cls._takes_training = "training" in inspect.signature(cls.call).parameters
+        if "build" in vars(cls):
+            cls.build = _building(cls.build)  # type: ignore[method-assign]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Variable):
+            self._track(value)
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # ---- what a layer computes
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape, (None, ...) with the batch; called before the first `call`."""
+        self._input_shape = input_shape
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's result: Tensors in, Tensors out."""
+        raise NotImplementedError(f"{type(self).__name__} must implement call()")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the result for inputs of `input_shape`, None standing for unknown sizes.
+
+        A layer that does not override this is built and called once, on zeros, with one sample for an unknown batch.
+
+        Raises:
+            ShapeError: a size other than the batch's is unknown.
+        """
+        shapes = [input_shape] if _is_shape(input_shape) else list(input_shape)
+        if any(None in shape[1:] for shape in shapes):
+            raise ShapeError(
+                f"{type(self).__name__} must override compute_output_shape() to take inputs of unknown size, got {input_shape}"
+            )
+        zeros = [Tensor.wrap(np.zeros([1 if n is None else n for n in shape], self.dtype)) for shape in shapes]
+        with no_grad():
+            result = self(zeros[0] if _is_shape(input_shape) else zeros, training=False)
+        batch_known = all(shape[0] is not None for shape in shapes)
+        found = [r.shape if batch_known else (None, *r.shape[1:]) for r in _listed(result)]
+        return found if isinstance(result, (list, tuple)) else found[0]
+
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+        """Apply the layer.
+
+        Args:
+            inputs: an array or a Tensor; a list of these where the layer takes several; or symbolic tensors.
+            training: whether this is a training step; default: what the layer around this one was told, else False.
+
+        Returns:
+            A Tensor, or a symbolic tensor for symbolic inputs; a list if the layer has several results.
+
+        Raises:
+            ShapeError, DTypeError: the inputs do not fit.
+        """
+        parts = _listed(inputs)
+        if any(isinstance(part, SymbolicTensor) for part in parts):
+            return self._call_symbolically(inputs, training)
+        inputs = _map(self._as_tensor, inputs)
+        shape = _map(lambda x: x.shape, inputs)
+        if not self.built:
+            self.build(_map(lambda x: (None, *x.shape[1:]), inputs))
+        self._check_inputs(shape)
+        before = _mode.training
+        _mode.training = before if training is None else bool(training)
+        try:
+            result = self.call(inputs, training=_mode.training) if self._takes_training else self.call(inputs)
+        finally:
+            _mode.training = before
+        return result
+
+    def _call_symbolically(self, inputs: Any, training: bool | None) -> Any:
+        if not all(isinstance(part, SymbolicTensor) for part in _listed(inputs)):
+            raise DTypeError(f"{self.who} must be called on symbolic tensors only or on arrays only, got a mixture")
+        shape = _map(lambda x: x.shape, inputs)
+        self._check_inputs(shape)
+        if not self.built:
+            self.build(shape)
+        found = self.compute_output_shape(shape)
+        history = (self, inputs)
+        results = [
+            SymbolicTensor(tuple(s), self.dtype, f"{self.name}_output", history, index=i, training=training)
+            for i, s in enumerate([found] if _is_shape(found) else found)
+        ]
+        return results[0] if _is_shape(found) else results
+
+    def _as_tensor(self, x: Any) -> Tensor:
+        """`x` as a Tensor, floats in the layer's dtype; integers stay for layers that count with them."""
+        tensor = ops.convert_to_tensor(x)
+        return ops.cast(tensor, self.dtype) if tensor.data.dtype.kind == "f" and tensor.data.dtype != self.dtype else tensor
+
+    def _check_inputs(self, shape: Any) -> None:
+        """Compare with `input_spec`."""
+        if self.input_spec is None:
+            return
+        specs = [self.input_spec] if isinstance(self.input_spec, InputSpec) else self.input_spec
+        shapes = [shape] if _is_shape(shape) else _listed(shape)
+        if len(shapes) != len(specs):
+            raise ShapeError(f"{self.who} expects {len(specs)} input{'s' * (len(specs) != 1)}, got {len(shapes)}")
+        for spec, one in zip(specs, shapes, strict=True):
+            spec.check(one, self.who)
+
+    @property
+    def who(self) -> str:
+        """How errors call this layer."""
+        return f"layer {self.name!r} ({type(self).__name__})"
+
+    # ---- weights
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "glorot_uniform",
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        name: str = "variable",
+    ) -> Variable:
+        """A new weight of this layer.
+
+        Args:
+            shape: sizes along its axes.
+            initializer: anything `initializers.get` takes.
+            dtype: default: the layer's.
+            trainable: whether an optimizer may change it.
+            regularizer: weight -> penalty, a scalar Tensor, that is added to the loss; or None.
+            name: for people and files.
+
+        Raises:
+            ShapeError: the initializer gave another shape.
+        """
+        shape = tuple(shape)
+        value = initializers.get(initializer)(shape, dtype=dtype or self.dtype)
+        if np.shape(value) != shape:
+            raise ShapeError(f"the initializer of weight {name!r} of {self.who} gave shape {np.shape(value)}, expected {shape}")
+        variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}", dtype=dtype or self.dtype)
+        self._track(variable)
+        if regularizer is not None:
+            self._regularized.append((variable, regularizer))
+        return variable
+
+    def _track(self, variable: Variable) -> None:
+        """Count `variable` among the layer's own, once."""
+        if any(variable is known for known in (*self._trainable_variables, *self._non_trainable_variables)):
+            return
+        if not variable.trainable:
+            self._non_trainable_variables.append(variable)
+            return
+        self._trainable_variables.append(variable)
+        variable.trainable = self._trainable
+
+    def sublayers(self) -> Iterator[Layer]:
+        """The layers kept in attributes, directly or in lists, tuples and dicts; each once."""
+        seen = {id(self)}
+        for value in vars(self).values():
+            parts: Iterable[Any] = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else (value,)
+            for part in parts:
+                if isinstance(part, Layer) and id(part) not in seen:
+                    seen.add(id(part))
+                    yield part
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: the layer's own, trainable ones first, then those of its sublayers."""
+        found = [*self._trainable_variables, *self._non_trainable_variables]
+        for layer in self.sublayers():
+            found += layer.weights
+        return list({id(v): v for v in found}.values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that an optimizer shall change."""
+        return [v for v in self.weights if v.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The others: moving averages, and everything in a frozen layer."""
+        return [v for v in self.weights if not v.trainable]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The same as `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the weights are trained. Setting it sets it for the sublayers, too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for variable in self._trainable_variables:
+            variable.trainable = self._trainable
+        for layer in self.sublayers():
+            layer.trainable = self._trainable
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """The penalties of the regularizers, of this layer and its sublayers: scalar Tensors of the present weights."""
+        own = [regularizer(variable) for variable, regularizer in self._regularized if variable.trainable]
+        return own + [penalty for layer in self.sublayers() for penalty in layer.losses]
+
+    def count_params(self) -> int:
+        """The number of cells in all weights. Raises NotBuiltError if they are not made yet."""
+        if not self.built:
+            raise NotBuiltError(f"{self.who} has no weights yet: call it on data, or build(input_shape)")
+        return sum(v.size for v in self.weights)
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Copies of all weights."""
+        return [v.data.copy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite all weights, in the order of `weights`.
+
+        Raises:
+            ShapeError: another number of arrays, or one of another shape; nothing is written then.
+        """
+        variables = self.weights
+        if len(weights) != len(variables):
+            raise ShapeError(f"weights must be a list of {len(variables)} arrays for {self.who}, got {len(weights)}")
+        arrays = [ops.convert_to_numpy(value) for value in weights]
+        for variable, array in zip(variables, arrays, strict=True):
+            if array.shape != variable.shape:
+                raise ShapeError(f"weight {variable.path!r} has shape {variable.shape}, got an array of shape {array.shape}")
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    # ---- shapes
+    @property
+    def batch_input_shape(self) -> Shape | None:
+        """The shape that `input_shape=` announced, with the batch; None if it was not given."""
+        return self._batch_input_shape
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the inputs the layer was built for. Raises NotBuiltError before."""
+        if self._input_shape is None:
+            raise NotBuiltError(f"{self.who} was never called, so it has no input shape")
+        return self._input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the result for `input_shape`."""
+        return self.compute_output_shape(self.input_shape)
+
+
+def _building(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """`build` with what belongs around it: once only, inputs checked first, and no weights left behind by an error."""
+
+    @functools.wraps(build)
+    def wrapper(self: Layer, input_shape: Any) -> None:
+        if self.built:
+            return
+        input_shape = normalize_shape(input_shape, "input_shape") if _is_shape(input_shape) else input_shape
+        self._check_inputs(input_shape)
+        try:
+            build(self, input_shape)
+        except BaseException:
+            self._trainable_variables, self._non_trainable_variables, self._regularized = [], [], []
+            self.built = False
+            raise
+        Layer.build(self, input_shape)
+
+    return wrapper
+
+
+def _given_input_shape(who: str, kwargs: dict[str, Any]) -> Shape | None:
+    """The old arguments that announce the input shape, with the batch; ArgumentError for any other argument."""
+    unknown = set(kwargs) - {"input_shape", "batch_input_shape"}
+    if unknown:
+        raise ArgumentError(f"{who} takes no argument {', '.join(map(repr, sorted(unknown)))}")
+    if kwargs.get("batch_input_shape") is not None:
+        return normalize_shape(kwargs["batch_input_shape"], "batch_input_shape")
+    if kwargs.get("input_shape") is not None:
+        return (None, *normalize_shape(kwargs["input_shape"], "input_shape"))
+    return None
+
+
+def _check_dtype(dtype: Any) -> str:
+    """The name of a dtype to compute in."""
+    try:
+        name = config.floatx() if dtype is None else np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in ("float32", "float64"):
+        raise ArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
+    return name
+
+
+def _is_shape(value: Any) -> bool:
+    """True for one shape, false for a list or a dict of shapes."""
+    return isinstance(value, (tuple, list)) and all(n is None or hasattr(n, "__index__") for n in value)
+
+
+def _listed(value: Any) -> list[Any]:
+    """One thing, or the things in a list, tuple or dict, as a list."""
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _map(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of one thing, or of each in a list, tuple or dict."""
+    if isinstance(value, Mapping):
+        return {key: function(part) for key, part in value.items()}
+    return [function(part) for part in value] if isinstance(value, (list, tuple)) else function(value)

@@ -1,0 +1,85 @@
+"""Penalties on weights, added to the loss, under Keras's names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from tinycnn import ops
+from tinycnn.autograd import Tensor
+from tinycnn.errors import ArgumentError
+from tinycnn.registry import register
+from tinycnn.saving import configurable
+
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
+
+
+class Regularizer(configurable.Configurable):
+    """Base of all regularizers: implement `__call__(x) -> scalar Tensor`."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The penalty of weight `x`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__()")
+
+
+@register("regularizer", "l1_l2")
+class L1L2(Regularizer):
+    """l1 * sum(|x|) + l2 * sum(x ** 2), both factors >= 0."""
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = _factor(l1, "l1")
+        self.l2 = _factor(l2, "l2")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.l1 * ops.sum(ops.abs(x)) + self.l2 * ops.sum(ops.square(x))
+
+
+@register("regularizer", "l1")
+class L1(Regularizer):
+    """l1 * sum(|x|), l1 >= 0."""
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _factor(l1, "l1")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.l1 * ops.sum(ops.abs(x))
+
+
+@register("regularizer", "l2")
+class L2(Regularizer):
+    """l2 * sum(x ** 2), l2 >= 0."""
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _factor(l2, "l2")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.l2 * ops.sum(ops.square(x))
+
+
+l1, l2, l1_l2 = L1, L2, L1L2
+
+
+def _factor(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not hasattr(value, "__float__") or not 0 <= float(value) < math.inf:
+        raise ArgumentError(f"{name} must be a number >= 0, got {value!r}")
+    return float(value)
+
+
+def get(identifier: Any) -> Callable[[Tensor], Tensor] | None:
+    """A regularizer from a name ("l1", "l2", "l1_l2"), a class, a config, an instance or a function; None stays None.
+
+    Raises:
+        ArgumentError, DTypeError: the name is unknown, or it is none of these.
+    """
+    return None if identifier is None else configurable.resolve("regularizer", identifier, callable)
+
+
+def serialize(regularizer: Regularizer) -> dict[str, Any]:
+    """{"class_name", "config"} of a regularizer."""
+    return configurable.serialize(regularizer)
+
+
+def deserialize(config: dict[str, Any]) -> Regularizer:
+    """The inverse of `serialize`."""
+    return configurable.deserialize("regularizer", config)

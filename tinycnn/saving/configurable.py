@@ -1,0 +1,122 @@
+"""Objects and their configs: plain data from which the same object can be made again.
+
+A config names a class by its name in `registry`, never by a module or by code. `Configurable` writes one from the arguments of
+`__init__`, each of which the object keeps as an attribute of the same name; a class that does otherwise overrides `get_config`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tinycnn import registry
+from tinycnn.errors import ArgumentError, DTypeError
+
+__all__ = ["Configurable", "deserialize", "resolve", "serialize"]
+
+C = TypeVar("C", bound="Configurable")
+
+
+class Configurable:
+    """Base of layers, initializers, losses, metrics and optimizers."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this object again, as plain data: numbers, strings, lists and dicts."""
+        config = {}
+        for name in _argument_names(type(self)):
+            if not hasattr(self, name):
+                raise ArgumentError(
+                    f"{type(self).__name__} keeps no attribute {name!r} for its argument of that name: override get_config()"
+                )
+            config[name] = serialize(getattr(self, name))
+        return config
+
+    @classmethod
+    def from_config(cls: type[C], config: Mapping[str, Any]) -> C:
+        """The object that `config` describes.
+
+        Raises:
+            ArgumentError: `config` holds something that is not an argument of this class.
+        """
+        try:
+            inspect.signature(cls).bind(**config)
+        except TypeError as error:
+            raise ArgumentError(f"the config of {cls.__name__} does not fit: {error}") from None
+        return cls(**config)
+
+
+def _argument_names(cls: type) -> list[str]:
+    """The arguments of `cls.__init__`; where it passes **kwargs on, those of the next class as well."""
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = [p for p in inspect.signature(vars(base)["__init__"]).parameters.values() if p.name != "self"]
+        names |= {p.name: None for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return list(names)
+
+
+def serialize(value: Any) -> Any:
+    """`value` as plain data: an object becomes {"class_name", "config"}, a registered function its name.
+
+    Raises:
+        DTypeError: it is none of these; a function of the user's own, for instance, has no place in a config.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Configurable):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if isinstance(value, (list, tuple)):
+        return [serialize(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): serialize(item) for key, item in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    name = getattr(value, "__name__", None)
+    if name in registry.names("activation") and registry.lookup("activation", name) is value:
+        return name
+    raise DTypeError(f"{value!r} cannot be written into a config: only registered classes and functions, numbers, strings and lists can")
+
+
+def deserialize(kind: str, config: Mapping[str, Any]) -> Any:
+    """The object of `kind` ("layer", "loss", ...) that {"class_name": ..., "config": {...}} describes.
+
+    Raises:
+        ArgumentError: no such class is registered, or the config does not fit it.
+    """
+    if not isinstance(config, Mapping) or not isinstance(config.get("class_name"), str):
+        raise ArgumentError(f"the config of a {kind} must be a dict with 'class_name' and 'config', got {config!r}")
+    cls = registry.lookup(kind, config["class_name"])
+    arguments = config.get("config") or {}
+    return cls.from_config(arguments) if isinstance(cls, type) else cls
+
+
+def resolve(kind: str, identifier: Any, accepts: Callable[[Any], bool]) -> Any:
+    """What a user means by `identifier`: a registered name, a config, a class or the thing itself.
+
+    Args:
+        kind: the table of the registry.
+        identifier: str, dict, class, or anything that `accepts` says yes to.
+        accepts: whether an object will do as it is.
+
+    Returns:
+        An instance, or a function where that is what the name stands for.
+
+    Raises:
+        ArgumentError, DTypeError: the name is unknown, or it is none of these.
+    """
+    if isinstance(identifier, str):
+        thing = registry.lookup(kind, identifier)
+        return thing() if isinstance(thing, type) else thing
+    if isinstance(identifier, Mapping):
+        return deserialize(kind, identifier)
+    if isinstance(identifier, type) and issubclass(identifier, Configurable):
+        return identifier()
+    if accepts(identifier):
+        return identifier
+    raise DTypeError(f"{kind} must be a name, a class, an instance or a function, got {identifier!r}")
