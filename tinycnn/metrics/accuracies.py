@@ -58,7 +58,11 @@ def _one_hot_labels(y_true: TensorLike, output: Array) -> Array:
     target = convert_to_numpy(y_true)
     if target.shape != output.shape:
         raise ShapeError(f"y_true must hold one-hot rows of the output's shape {output.shape}, got {target.shape}")
-    return target.argmax(axis=-1)
+    return np.asarray(target.argmax(axis=-1))
+
+
+def _ones_and_zeros(right: Any) -> Array:
+    return np.asarray(right, floatx())
 
 
 def _scores(y_pred: TensorLike) -> Array:
@@ -71,19 +75,19 @@ def _scores(y_pred: TensorLike) -> Array:
 def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Array:
     """y_true == y_pred, cell by cell. Raises ShapeError if the shapes differ."""
     target, output = _same_shape(y_true, y_pred)
-    return (target == output).astype(floatx())
+    return _ones_and_zeros(target == output)
 
 
 def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Array:
     """y_true == (y_pred > threshold), cell by cell. Raises ShapeError if the shapes differ."""
     target, output = _same_shape(y_true, y_pred)
-    return (target == (output > threshold)).astype(floatx())
+    return _ones_and_zeros(target == (output > threshold))
 
 
 def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Array:
     """Whether the largest score is at the 1 of the one-hot row; (N, ..., C) twice -> (N, ...). Raises ShapeError if the shapes differ."""
     output = _scores(y_pred)
-    return (_one_hot_labels(y_true, output) == output.argmax(axis=-1)).astype(floatx())
+    return _ones_and_zeros(_one_hot_labels(y_true, output) == output.argmax(axis=-1))
 
 
 def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Array:
@@ -93,7 +97,7 @@ def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Array
         ShapeError, DTypeError: if the shapes do not fit, or y_true is not made of whole numbers.
     """
     output = _scores(y_pred)
-    return (_labels(y_true, output) == output.argmax(axis=-1)).astype(floatx())
+    return _ones_and_zeros(_labels(y_true, output) == output.argmax(axis=-1))
 
 
 def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Array:
@@ -122,7 +126,7 @@ def sparse_top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k:
 def _in_top_k(labels: Array, output: Array, k: int) -> Array:
     own = np.take_along_axis(output, labels[..., None], axis=-1)
     rank = (output > own).sum(axis=-1)
-    return ((rank < k) & ~np.isnan(own[..., 0])).astype(floatx())
+    return _ones_and_zeros((rank < k) & ~np.isnan(own[..., 0]))
 
 
 def _check_k(k: int) -> int:
