@@ -16,7 +16,7 @@ class Peer:
         try:
             tinycnn.use_backend(backend)
         except tinycnn.errors.BackendError as error:
-            raise ImportError(str(error)) from error
+            raise ModuleNotFoundError(str(error)) from error
         config = tinycnn.show_config("dicts") or {}
         self.versions = {name: str(config[name]) for name in ("tinycnn", "numpy", "backend", "isa") if name in config}
         if backend == "c":

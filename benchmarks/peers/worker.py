@@ -39,7 +39,7 @@ def main(module: str, mode: str, job: str, batch: str, threads: str) -> None:
         step = {"train": peer.train, "predict": peer.predict}[job]
         _run(step, 0, WARM_UP, len(work))
         facts = {"versions": peer.versions, "fma_peak": getattr(peer, "fma_peak", None), "check": _check(peer, work)}
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         say(f"missing {_one_line(error)}")
         return
     except Exception as error:
