@@ -23,7 +23,7 @@ def small_data(monkeypatch):
 
 def test_the_tutorial_differs_from_keras_by_one_word():
     source = EXAMPLE.read_text(encoding="utf-8")
-    assert source.count("\nfrom tinycnn.") == 8
+    assert source.count("\nfrom tinycnn.") == 7
     for line in (
         "from tinycnn.models import Sequential, Input, Model",
         "from tinycnn.layers.normalization import BatchNormalization",

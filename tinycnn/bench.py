@@ -138,7 +138,7 @@ def _print_table(timings: Sequence[Timing], backends: Sequence[str]) -> None:
 
     first = backends[0]
     table = Table(title=f"tinycnn kernels, batch {BATCH}, float32, threads: {select.get_num_threads()}")
-    table.add_column("kernel")
+    table.add_column("kernel", no_wrap=True)
     for name in backends:
         table.add_column(f"{name}, ms", justify="right")
         if name != BASELINE:
@@ -152,5 +152,4 @@ def _print_table(timings: Sequence[Timing], backends: Sequence[str]) -> None:
                 row.append(f"{timing.seconds[BASELINE] / timing.seconds[name]:.1f}")
         row.append(f"{timing.case.flop / timing.seconds[first] / 1e9:.0f}" if timing.case.flop else "")
         table.add_row(*row)
-    console = Console()
-    console.print(table, crop=False, width=max(console.width, _TABLE_WIDTH))
+    Console(width=max(Console().width, _TABLE_WIDTH)).print(table)

@@ -6,6 +6,7 @@ goes wrong is a bug of tinycnn and shows its traceback.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,14 +16,16 @@ from tinycnn.errors import TinyCNNError
 
 __all__ = ["main"]
 
+#: Command -> the module of this package whose function of that name it is; only that one is imported.
+_HOMES = {"train": "learning", "evaluate": "learning", "predict": "learning", "info": "machine", "bench": "machine"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; `argv` is what follows the program's name (default: the process's own). Returns the exit status."""
     arguments = parse(argv)
     try:
-        from tinycnn.cli import commands  # imports numpy, which `--help` can do without
-
-        status: int = getattr(commands, arguments.command)(arguments)
+        module = importlib.import_module(f"tinycnn.cli.{_HOMES[arguments.command]}")
+        status: int = getattr(module, arguments.command)(arguments)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The commands: each takes the parsed arguments and returns the exit status."""
+"""`train`, `evaluate`, `predict`: each takes the parsed arguments and returns the exit status."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-import tinycnn
 from tinycnn.cli import pictures, tutorial
+from tinycnn.cli.machine import use_kernels
 from tinycnn.cli.run import Run
 from tinycnn.datasets.files import Split
 from tinycnn.errors import DataError
 from tinycnn.utils import set_random_seed
 
-__all__ = ["bench", "evaluate", "info", "predict", "train"]
+__all__ = ["evaluate", "predict", "train"]
 
 FALLBACK = "synthetic_fashion"
 #: Class names shown for each picture, the likeliest first.
@@ -26,7 +26,7 @@ _TOP = 3
 
 def train(arguments: Namespace) -> int:
     """Train the tutorial's CNN; 130 if Ctrl-C cut it short (what was trained is kept)."""
-    _use_kernels(arguments)
+    use_kernels(arguments)
     dataset, missing, data = _load(arguments)
     run = Run.create(arguments.out, dataset)
     try:
@@ -58,7 +58,7 @@ def _train_into(run: Run, data: tuple[Split, Split], arguments: Namespace, missi
 def evaluate(arguments: Namespace) -> int:
     """Loss and accuracy on the test pictures."""
     run = Run.open(arguments.run)
-    _use_kernels(arguments)
+    use_kernels(arguments)
     dataset = arguments.dataset or run.dataset
     _, test_set = _load_named(dataset, arguments.data)
     loss, accuracy = run.load_model().evaluate(*tutorial.prepare(test_set), batch_size=arguments.batch_size, verbose=0)
@@ -69,7 +69,7 @@ def evaluate(arguments: Namespace) -> int:
 def predict(arguments: Namespace) -> int:
     """The likeliest classes of each picture, with their probabilities."""
     run = Run.open(arguments.run)
-    _use_kernels(arguments)
+    use_kernels(arguments)
     loaded = [pictures.read(path) for path in arguments.images]
     pixels = np.stack([picture.pixels for picture in loaded])
     probabilities = run.load_model().predict(tutorial.scale(pixels), verbose=0)
@@ -80,30 +80,6 @@ def predict(arguments: Namespace) -> int:
         told = "  ".join(f"{names[label]} {row[label]:.1%}" for label in best)
         print(f"{path!s:<{width}}  {told}{'  (light background: inverted)' if picture.inverted else ''}")
     return 0
-
-
-def info(arguments: Namespace) -> int:
-    """What tinycnn runs on."""
-    _use_kernels(arguments)
-    tinycnn.show_config()
-    return 0
-
-
-def bench(arguments: Namespace) -> int:
-    """A short table of kernel timings."""
-    from tinycnn.bench import run_bench
-
-    _use_kernels(arguments)
-    run_bench(None if arguments.backend in (None, "auto") else arguments.backend)
-    return 0
-
-
-def _use_kernels(arguments: Namespace) -> None:
-    """--backend and --threads."""
-    if arguments.backend:
-        tinycnn.use_backend(arguments.backend)
-    if arguments.threads:
-        tinycnn.set_num_threads(arguments.threads)
 
 
 def _module(dataset: str) -> Any:
