@@ -6,7 +6,6 @@ import math
 
 from tinycnn import losses
 from tinycnn.autograd import Tensor
-from tinycnn.losses.targets import align
 from tinycnn.metrics.metric import MeanMetricWrapper
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -83,7 +82,7 @@ class LogCoshError(MeanMetricWrapper):
 
 def cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """The cosine of the angle along `axis`; 1 is the same direction, unlike the loss."""
-    return -losses.cosine_similarity(*align(y_true, y_pred), axis)
+    return -losses.cosine_similarity(y_true, y_pred, axis)
 
 
 @register("metric", "cosine_similarity")
