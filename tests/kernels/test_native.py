@@ -177,7 +177,7 @@ def test_an_array_beyond_all_memory_is_a_memory_error(kernels):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
-def test_running_out_of_memory_inside_a_kernel_changes_nothing():
+def test_out_of_memory_inside_a_kernel_changes_nothing():
     code = """
 import resource
 import numpy as np
