@@ -156,8 +156,9 @@ def _download_bar(title: str) -> Iterator[Any]:
     level = logger.level
     logger.setLevel("WARNING")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    console = Console(stderr=True)
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             yield _PoochBar(progress, title)
     finally:
         logger.setLevel(level)
