@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinycnn import ops
+from tinycnn import ops, registry
 from tinycnn.autograd import Tensor
 from tinycnn.ops import TensorLike
 from tinycnn.registry import register
@@ -109,15 +109,7 @@ def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
     x = ops.convert_to_tensor(x)
     if approximate:
         return 0.5 * x * (1 + ops.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * ops.square(x))))
-    return 0.5 * x * (1 + _erf(x * math.sqrt(0.5)))
-
-
-def _erf(x: Tensor) -> Tensor:
-    """The error function, within 1.5e-7 (Abramowitz & Stegun 1964, formula 7.1.26)."""
-    size = ops.abs(x)
-    t = 1 / (1 + 0.3275911 * size)
-    polynomial = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
-    return ops.sign(x) * (1 - polynomial * ops.exp(-ops.square(size)))
+    return 0.5 * x * (1 + ops.erf(x * math.sqrt(0.5)))
 
 
 @register("activation", "swish")
@@ -232,7 +224,8 @@ def get(identifier: Any) -> Function:
     """
     if identifier is None:
         return linear
-    return configurable.resolve("layer" if isinstance(identifier, dict) else "activation", identifier, callable)
+    found: Function = registry.resolve("layer" if isinstance(identifier, dict) else "activation", identifier)
+    return found
 
 
 def serialize(activation: Function) -> Any:

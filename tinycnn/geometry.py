@@ -25,8 +25,8 @@ __all__ = [
     "Padding",
     "Pool2dGeometry",
     "conv2d_geometry",
-    "normalize_pair",
     "normalize_padding",
+    "normalize_pair",
     "pool2d_geometry",
 ]
 

@@ -59,3 +59,4 @@ cdef extern from "tinycnn.h" nogil:
     int tc_sgd_step(tc_dtype, int64_t size, void *w, const void *g, void *m, double learning_rate, double momentum, int nesterov)
     int tc_adam_step(
         tc_dtype, int64_t size, void *w, const void *g, void *m, void *v, double alpha, double beta_1, double beta_2, double epsilon)
+    int tc_fma_peak(tc_dtype, int64_t iterations, double *flop)

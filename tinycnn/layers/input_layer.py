@@ -53,8 +53,8 @@ class InputLayer(Layer):
         axes = {axis: size for axis, size in enumerate(self.batch_shape) if size is not None}
         self.input_spec = InputSpec(ndim=len(self.batch_shape), axes=axes)
         self.build(self.batch_shape)
-        #: The symbolic tensor that stands for the input.
-        self.output = SymbolicTensor(self.batch_shape, self.dtype, self.name, (self, []))
+        drawn = SymbolicTensor(self.batch_shape, self.dtype, self.name, (self, []))
+        self._drawn = drawn, drawn
 
     def call(self, inputs: Tensor) -> Tensor:
         return inputs
@@ -76,7 +76,8 @@ def Input(
 
     Arguments and errors are those of `InputLayer`.
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape, name).output
+    drawn: SymbolicTensor = InputLayer(shape, batch_size, dtype, batch_shape, name).output
+    return drawn
 
 
 def _input_dtype(dtype: Any) -> str:

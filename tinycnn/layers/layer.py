@@ -65,6 +65,7 @@ class Layer(Configurable):
         self._regularized: list[tuple[Variable, Callable[[Tensor], Tensor]]] = []
         self._trainable = bool(trainable)
         self._input_shape: Any = None
+        self._drawn: tuple[Any, Any] | None = None  # inputs and results of the first symbolic call
         self.dtype = _check_dtype(dtype)
         self.built = False
         #: What inputs must look like: one spec, one for each input, or None.
@@ -153,12 +154,16 @@ class Layer(Configurable):
         if not self.built:
             self.build(shape)
         found = self.compute_output_shape(shape)
+        lone = _is_shape(found)
         history = (self, inputs)
         results = [
-            SymbolicTensor(tuple(s), self.dtype, f"{self.name}_output", history, index=i, training=training)
-            for i, s in enumerate([found] if _is_shape(found) else found)
+            SymbolicTensor(tuple(s), self.dtype, f"{self.name}_output", history, index=None if lone else i, training=training)
+            for i, s in enumerate([found] if lone else found)
         ]
-        return results[0] if _is_shape(found) else results
+        result = results[0] if lone else results
+        if self._drawn is None:
+            self._drawn = inputs, result
+        return result
 
     def _as_tensor(self, x: Any) -> Tensor:
         """`x` as a Tensor, floats in the layer's dtype; integers stay for layers that count with them."""
@@ -234,10 +239,26 @@ class Layer(Configurable):
                     seen.add(id(part))
                     yield part
 
+    def walk(self) -> Iterator[Layer]:
+        """This layer and all below it, each once."""
+        seen: set[int] = set()
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                stack.extend(reversed(list(layer.sublayers())))
+
+    @property
+    def own_weights(self) -> list[Variable]:
+        """The layer's own weights, trainable ones first; without those of its sublayers."""
+        return [*self._trainable_variables, *self._non_trainable_variables]
+
     @property
     def weights(self) -> list[Variable]:
         """All weights: the layer's own, trainable ones first, then those of its sublayers."""
-        found = [*self._trainable_variables, *self._non_trainable_variables]
+        found = self.own_weights
         for layer in self.sublayers():
             found += layer.weights
         return list({id(v): v for v in found}.values())
@@ -330,16 +351,32 @@ class Layer(Configurable):
         """The shape of the result for `input_shape`."""
         return self.compute_output_shape(self.input_shape)
 
+    # ---- the place in a functional model
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's first symbolic call. Raises NotBuiltError before."""
+        return self._first_drawing()[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic result of the layer's first symbolic call. Raises NotBuiltError before."""
+        return self._first_drawing()[1]
+
+    def _first_drawing(self) -> tuple[Any, Any]:
+        if self._drawn is None:
+            raise NotBuiltError(f"{self.who} was never called on a symbolic tensor (of `Input(...)`)")
+        return self._drawn
+
 
 def _building(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     """`build` with what belongs around it: once only, inputs checked first, and no weights left behind by an error."""
 
     @functools.wraps(build)
-    def wrapper(self: Layer, input_shape: Any) -> None:
-        if self.built:
-            return
+    def wrapper(self: Layer, input_shape: Any = None) -> None:
         input_shape = normalize_shape(input_shape, "input_shape") if _is_shape(input_shape) else input_shape
         self._check_inputs(input_shape)
+        if self.built:
+            return
         try:
             build(self, input_shape)
         except BaseException:

@@ -10,7 +10,7 @@ from tinycnn.layers.shapes import Shape
 if TYPE_CHECKING:
     from tinycnn.layers.layer import Layer
 
-__all__ = ["SymbolicTensor"]
+__all__ = ["Shape", "SymbolicTensor"]
 
 
 class SymbolicTensor:
@@ -21,7 +21,7 @@ class SymbolicTensor:
         dtype: the name of the dtype.
         name: for people.
         history: (layer, inputs), shared by all results of one call; None for a tensor no layer made.
-        index: which of the call's results this is.
+        index: which of the call's results this is; None where there is but one.
         training: the `training=` argument the layer was called with.
     """
 
@@ -34,7 +34,7 @@ class SymbolicTensor:
         name: str,
         history: tuple[Layer, Any] | None = None,
         *,
-        index: int = 0,
+        index: int | None = None,
         training: bool | None = None,
     ) -> None:
         self.shape = shape

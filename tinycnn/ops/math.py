@@ -28,6 +28,7 @@ __all__ = [
     "cos",
     "divide",
     "equal",
+    "erf",
     "exp",
     "expm1",
     "greater",
@@ -185,6 +186,11 @@ def sin(x: TensorLike) -> Tensor:
 def cos(x: TensorLike) -> Tensor:
     """The cosine of x, in radians."""
     return apply(elementwise.Cos, *floats(x))
+
+
+def erf(x: TensorLike) -> Tensor:
+    """The error function."""
+    return apply(elementwise.Erf, *floats(x))
 
 
 def clip(x: TensorLike, x_min: float, x_max: float) -> Tensor:

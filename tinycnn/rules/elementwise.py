@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from tinycnn.errors import ArgumentError
 from tinycnn.kernels.spec import Array, KernelSet
 from tinycnn.rules.op import Gradients, Needs, Op, Pointwise, Shape
 
-__all__ = ["Absolute", "Cast", "Clip", "Cos", "Exp", "Expm1", "Log", "Log1p", "Negative", "Sin", "Softplus", "Sqrt", "Square"]
+__all__ = ["Absolute", "Cast", "Clip", "Cos", "Erf", "Exp", "Expm1", "Log", "Log1p", "Negative", "Sin", "Softplus", "Sqrt", "Square"]
 
 
 class _Unary(Op):
@@ -157,6 +158,21 @@ class Cos(_Unary):
     @staticmethod
     def vjp(k: KernelSet, geometry: Pointwise, x: Array, dy: Array, needs: Needs) -> Gradients:
         return (-dy * np.sin(x),)
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has none; the C library's, cell by cell
+
+
+class Erf(_Unary):
+    """2 / sqrt(pi) * the integral of e ** -t**2 from 0 to x"""
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: Pointwise, x: Array) -> tuple[Array, Array]:
+        return _erf(x).astype(x.dtype), x
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: Pointwise, x: Array, dy: Array, needs: Needs) -> Gradients:
+        return (dy * x.dtype.type(2 / math.sqrt(math.pi)) * np.exp(-x * x),)
 
 
 @dataclass(frozen=True, slots=True)

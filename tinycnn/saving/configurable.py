@@ -7,7 +7,7 @@ A config names a class by its name in `registry`, never by a module or by code. 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,13 +15,13 @@ import numpy as np
 from tinycnn import registry
 from tinycnn.errors import ArgumentError, DTypeError
 
-__all__ = ["Configurable", "deserialize", "resolve", "serialize"]
+__all__ = ["Configurable", "deserialize", "serialize"]
 
 C = TypeVar("C", bound="Configurable")
 
 
 class Configurable:
-    """Base of layers, initializers, losses, metrics and optimizers."""
+    """Base of layers, initializers and regularizers."""
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this object again, as plain data: numbers, strings, lists and dicts."""
@@ -83,40 +83,12 @@ def serialize(value: Any) -> Any:
     raise DTypeError(f"{value!r} cannot be written into a config: only registered classes and functions, numbers, strings and lists can")
 
 
-def deserialize(kind: str, config: Mapping[str, Any]) -> Any:
-    """The object of `kind` ("layer", "loss", ...) that {"class_name": ..., "config": {...}} describes.
+def deserialize(kind: str, config: Any) -> Any:
+    """The object of `kind` ("layer", "initializer", ...) that {"class_name": ..., "config": {...}} describes.
 
     Raises:
-        ArgumentError: no such class is registered, or the config does not fit it.
+        ArgumentError: it is no such dict, no such class is registered, or the config does not fit it.
     """
-    if not isinstance(config, Mapping) or not isinstance(config.get("class_name"), str):
+    if not isinstance(config, dict):
         raise ArgumentError(f"the config of a {kind} must be a dict with 'class_name' and 'config', got {config!r}")
-    cls = registry.lookup(kind, config["class_name"])
-    arguments = config.get("config") or {}
-    return cls.from_config(arguments) if isinstance(cls, type) else cls
-
-
-def resolve(kind: str, identifier: Any, accepts: Callable[[Any], bool]) -> Any:
-    """What a user means by `identifier`: a registered name, a config, a class or the thing itself.
-
-    Args:
-        kind: the table of the registry.
-        identifier: str, dict, class, or anything that `accepts` says yes to.
-        accepts: whether an object will do as it is.
-
-    Returns:
-        An instance, or a function where that is what the name stands for.
-
-    Raises:
-        ArgumentError, DTypeError: the name is unknown, or it is none of these.
-    """
-    if isinstance(identifier, str):
-        thing = registry.lookup(kind, identifier)
-        return thing() if isinstance(thing, type) else thing
-    if isinstance(identifier, Mapping):
-        return deserialize(kind, identifier)
-    if isinstance(identifier, type) and issubclass(identifier, Configurable):
-        return identifier()
-    if accepts(identifier):
-        return identifier
-    raise DTypeError(f"{kind} must be a name, a class, an instance or a function, got {identifier!r}")
+    return registry.resolve(kind, config)

@@ -1,0 +1,205 @@
+"""What `compile` was told to minimise and to measure, and its running means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tinycnn import losses, metrics
+from tinycnn.autograd import Tensor
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.losses import Loss
+from tinycnn.metrics import Mean, Metric
+
+__all__ = ["Objective"]
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass
+class _Output:
+    """Loss and metrics of one output of the model."""
+
+    loss: Loss | None
+    loss_weight: float
+    #: (metric, whether it uses sample weights), in the order they were given.
+    metrics: list[tuple[Metric, bool]]
+    #: The mean of this output's own loss; only models with several outputs report it.
+    mean: Mean
+
+
+class Objective:
+    """Loss, loss weights and metrics of a model.
+
+    What the user gave is kept as it is until the outputs are known (`resolve`): "accuracy" means another metric for one-hot targets than
+    for class numbers.
+
+    Args:
+        loss: anything `losses.get` takes; for several outputs a list of these or a dict by output name. None for an output without one.
+        loss_weights: for several outputs a list or a dict of numbers; default 1.
+        metrics: a list of anything `metrics.get` takes; for several outputs a list of such lists, or a dict by output name.
+        weighted_metrics: the same, for metrics that use the sample weights.
+    """
+
+    def __init__(self, loss: Any, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
+        self._loss = _each(loss, _as_loss)
+        self._loss_weights = loss_weights
+        self._metrics = metrics
+        self._weighted_metrics = weighted_metrics
+        self._outputs: list[_Output] = []
+        self._resolved_for: Any = None
+        self._total = Mean(name="loss")
+        self._named: dict[str, Metric] = {"loss": self._total}
+        self._means: list[Any] = [self._total]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The mean loss and, once the outputs are known, every metric: in the order that `results` has them."""
+        return self._means
+
+    @property
+    def names(self) -> list[str]:
+        """The names in `results`."""
+        return list(self._named)
+
+    def has_loss(self) -> bool:
+        """Whether anything was given to be minimised."""
+        parts = self._loss.values() if isinstance(self._loss, Mapping) else self._loss if isinstance(self._loss, list) else [self._loss]
+        return any(part is not None for part in parts)
+
+    def resolve(self, names: Sequence[str], targets: Sequence[NDArray[Any]], predictions: Sequence[Shape]) -> None:
+        """Fit losses and metrics to the outputs, and check that the targets fit them. An error leaves everything as it was.
+
+        Args:
+            names: of the outputs.
+            targets: y, one array for each output, of any number of samples.
+            predictions: the outputs' shapes; the first axis is not looked at.
+
+        Raises:
+            ShapeError, DTypeError, ArgumentError: naming what does not fit.
+        """
+        if len(targets) != len(names):
+            raise ShapeError(f"y must have {len(names)} array{'s' * (len(names) != 1)}, one for each output, got {len(targets)}")
+        all_losses = _spread(self._loss, names, "loss")
+        weights = _spread(self._loss_weights, names, "loss_weights")
+        for loss, target, prediction in zip(all_losses, targets, predictions, strict=True):
+            if loss is not None:
+                loss.check_targets(target, (len(target), *prediction[1:]))
+        key = tuple((name, t.shape[1:], p[1:]) for name, t, p in zip(names, targets, predictions, strict=True))
+        if key == self._resolved_for:
+            return
+        plain = _spread(self._metrics, names, "metrics", several=True)
+        weighted = _spread(self._weighted_metrics, names, "weighted_metrics", several=True)
+        outputs = []
+        for i, name in enumerate(names):
+            shapes = ((None, *targets[i].shape[1:]), (None, *predictions[i][1:]))
+            found = [(metrics.resolve(m, *shapes), False) for m in _listed(plain[i])]
+            found += [(metrics.resolve(m, *shapes), True) for m in _listed(weighted[i])]
+            weight = 1.0 if weights[i] is None else float(weights[i])
+            outputs.append(_Output(all_losses[i], weight, found, Mean(name=f"{name}_loss")))
+        self._outputs, self._resolved_for = outputs, key
+        self._name_results(names)
+
+    def _name_results(self, names: Sequence[str]) -> None:
+        """Who reports under which name; several outputs put their own names first."""
+        named: dict[str, Metric] = {"loss": self._total}
+        if len(names) > 1:
+            named |= {f"{name}_loss": o.mean for name, o in zip(names, self._outputs, strict=True) if o.loss is not None}
+        for name, output in zip(names, self._outputs, strict=True):
+            for metric, _ in output.metrics:
+                stem = key = f"{name}_{metric.name}" if len(names) > 1 else metric.name
+                count = 1
+                while key in named:
+                    key = f"{stem}_{count}"
+                    count += 1
+                named[key] = metric
+        self._named = named
+        self._means = list(named.values())
+
+    def loss(
+        self,
+        y: Sequence[NDArray[Any]],
+        predictions: Sequence[Tensor],
+        weights: Sequence[NDArray[Any] | None],
+        penalties: Sequence[Tensor],
+        size: int,
+    ) -> Tensor:
+        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties. Notes it in the running means."""
+        terms: list[Tensor] = []
+        for output, target, prediction, weight in zip(self._outputs, y, predictions, weights, strict=True):
+            if output.loss is None:
+                continue
+            value = output.loss(target, prediction, weight)
+            if len(self._outputs) > 1:
+                output.mean.update_state(float(value.data), size)
+            terms.append(value if output.loss_weight == 1 else value * output.loss_weight)
+        total, *others = [*terms, *penalties]
+        for term in others:
+            total = total + term
+        self._total.update_state(float(total.data), size)
+        return total
+
+    def update_metrics(self, y: Sequence[NDArray[Any]], predictions: Sequence[Tensor], weights: Sequence[NDArray[Any] | None]) -> None:
+        """Note a batch in the metrics."""
+        for output, target, prediction, weight in zip(self._outputs, y, predictions, weights, strict=True):
+            for metric, weighted in output.metrics:
+                metric.update_state(target, prediction.data, weight if weighted else None)
+
+    def results(self) -> dict[str, float]:
+        """Name -> running mean since `reset`; the loss first."""
+        return {name: float(metric.result()) for name, metric in self._named.items()}
+
+    def reset(self) -> None:
+        """Begin new means."""
+        for mean in self._means:
+            mean.reset_state()
+
+
+def _as_loss(identifier: Any) -> Loss | None:
+    """An instance of Loss, from anything that Keras takes."""
+    if identifier is None:
+        return None
+    found = losses.get(identifier)
+    return found if isinstance(found, Loss) else losses.LossFunctionWrapper(found)
+
+
+def _each(value: Any, function: Any) -> Any:
+    """`function` of a lone value, or of every part of a list or of a dict by output name."""
+    if isinstance(value, Mapping) and "class_name" not in value:
+        return {name: function(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [function(part) for part in value]
+    return function(value)
+
+
+def _listed(value: Any) -> list[Any]:
+    """One metric or several, as a flat list."""
+    if value is None:
+        return []
+    return [part for item in value for part in _listed(item)] if isinstance(value, (list, tuple)) else [value]
+
+
+def _spread(value: Any, names: Sequence[str], argument: str, *, several: bool = False) -> list[Any]:
+    """`value`, a list or a dict by output name, as one entry for each output. With `several`, a list for a lone output is its entry."""
+    if value is None:
+        return [None] * len(names)
+    if isinstance(value, Mapping) and "class_name" not in value:
+        unknown = set(value) - set(names)
+        if unknown:
+            raise ArgumentError(f"{argument} names {sorted(unknown)}, but the outputs are {list(names)}")
+        return [value.get(name) for name in names]
+    if len(names) == 1:
+        lone = isinstance(value, (list, tuple)) and not several
+        if lone and len(value) != 1:
+            raise ArgumentError(f"{argument} must have 1 entry, one for each output, got {len(value)}")
+        return [value[0] if lone else value]
+    if isinstance(value, (list, tuple)):
+        if len(value) != len(names):
+            raise ArgumentError(f"{argument} must have {len(names)} entries, one for each output, got {len(value)}")
+        return list(value)
+    if argument == "loss":
+        return [value] * len(names)
+    raise ArgumentError(f"{argument} of a model with the outputs {list(names)} must be a list or a dict, got {value!r}")

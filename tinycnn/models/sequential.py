@@ -1,0 +1,206 @@
+"""A stack of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinycnn.data import ArrayData
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+from tinycnn.layers import Input, InputLayer, Layer
+from tinycnn.layers.symbolic import Shape, SymbolicTensor
+from tinycnn.models.building import undone_on_error
+from tinycnn.models.model import Model, check_shape
+from tinycnn.registry import register
+from tinycnn.saving.configurable import deserialize, serialize
+
+__all__ = ["Sequential"]
+
+
+@register("layer")
+class Sequential(Model):
+    """A model whose layers run one after the other.
+
+    It is built as soon as the input's shape is known: from an `Input` in front, from the first layer's `input_shape`, by `build`, or by the
+    first data.
+
+    Args:
+        layers: the first ones; more by `add`.
+        name: default: "sequential" and a number.
+    """
+
+    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._sublayers: list[Layer] = []
+        self._drawn_tensors: list[SymbolicTensor] = []  # the input, then each layer's output; empty while the input is unknown
+        self._steps: list[Callable[..., Any]] | None = None
+        for layer in layers or ():
+            self.add(layer)
+
+    # ---- putting it together
+    def add(self, layer: Any) -> None:
+        """Put a layer on top.
+
+        Args:
+            layer: a Layer; or, as the very first, an `Input`.
+
+        Raises:
+            DTypeError: it is neither.
+            ArgumentError: an input that is not first, or a name that another layer has.
+            ShapeError: it cannot take the output of the layers below. The model stays as it was.
+        """
+        source = layer.history[0] if isinstance(layer, SymbolicTensor) and layer.history else layer
+        if isinstance(source, InputLayer):
+            self._add_input(source)
+            return
+        if not isinstance(layer, Layer):
+            raise DTypeError(f"layer must be a Layer or an Input, got {layer!r}")
+        if any(layer.name == other.name for other in self._sublayers):
+            raise ArgumentError(f"layer names must be unique, and there is a {layer.name!r} already")
+        if self._drawn_tensors:
+            with undone_on_error(layer):
+                self._drawn_tensors.append(layer(self._drawn_tensors[-1]))
+        self._sublayers.append(layer)
+        self._steps = None
+        if not self._drawn_tensors and len(self._sublayers) == 1:
+            self._build_from_first_layer(layer)
+
+    def _add_input(self, source: InputLayer) -> None:
+        if self._sublayers or self._drawn_tensors:
+            raise ArgumentError("an Input can only be the first entry of a Sequential")
+        self._drawn_tensors = [source.output]
+        self.built = True
+
+    def _build_from_first_layer(self, layer: Layer) -> None:
+        """Take the shape of the input from the first layer, if that knows it."""
+        shape = layer.batch_input_shape
+        if shape is None and isinstance(layer, Model) and layer.inputs and len(layer.inputs) == 1:
+            shape = layer.inputs[0].shape
+        if shape is None:
+            return
+        try:
+            self.build(shape)
+        except BaseException:
+            self._sublayers.clear()
+            raise
+
+    def pop(self) -> Layer:
+        """Take the top layer off. Raises ArgumentError if there is none."""
+        if not self._sublayers:
+            raise ArgumentError("there is no layer to pop")
+        del self._drawn_tensors[len(self._sublayers) :]
+        self._steps = None
+        return self._sublayers.pop()
+
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """Make the weights.
+
+        Args:
+            input_shape: with the batch in front (None for any); may be left out where the model knows it.
+
+        Raises:
+            NotBuiltError: the shape is not known.
+            ShapeError: some layer cannot take what comes; nothing was built.
+        """
+        if self._drawn_tensors:
+            if input_shape is not None:
+                self._check_inputs(tuple(input_shape))
+            return
+        if input_shape is None:
+            raise NotBuiltError(f"model {self.name!r} does not know its input's shape: pass input_shape, or put an Input in front")
+        with undone_on_error(self):
+            drawn = [Input(batch_shape=(None, *input_shape[1:]), dtype=self.dtype)]
+            for layer in self._sublayers:
+                drawn.append(layer(drawn[-1]))
+            self._drawn_tensors = drawn
+            self.built = True
+
+    # ---- running it
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The layers, one after the other."""
+        for step in self._runnable():
+            inputs = step(inputs, training=training)
+        return inputs
+
+    def _runnable(self) -> list[Callable[..., Any]]:
+        """What `call` runs. The one place where the list of layers becomes a list of steps (tensor, training) -> tensor."""
+        if self._steps is None:
+            self._steps = list(self._sublayers)
+        return self._steps
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        for layer in self._sublayers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def _check_inputs(self, input_shape: Any) -> None:
+        """ShapeError if the model is built for another shape."""
+        if self._drawn_tensors:
+            check_shape(self.name, input_shape, self._drawn_tensors[0].shape)
+
+    def _predicted_shapes(self, data: ArrayData) -> list[Shape]:
+        if len(data.x) != 1:
+            raise ShapeError(f"x must be one array: a Sequential has one input, got {len(data.x)} arrays")
+        self.build((None, *data.x[0].shape[1:]))
+        return [self.compute_output_shape((None, *data.x[0].shape[1:]))]
+
+    # ---- looking at it
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic input, in a list; empty while it is unknown."""
+        return self._drawn_tensors[:1]
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic output, in a list; empty while it is unknown."""
+        return self._drawn_tensors[-1:]
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the input. Raises NotBuiltError while it is unknown."""
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the output. Raises NotBuiltError while it is unknown."""
+        return self.output.shape
+
+    @property
+    def input(self) -> SymbolicTensor:
+        """The symbolic input. Raises NotBuiltError while it is unknown."""
+        return self._end(0)
+
+    @property
+    def output(self) -> SymbolicTensor:
+        """The symbolic output. Raises NotBuiltError while it is unknown."""
+        return self._end(-1)
+
+    def _end(self, place: int) -> SymbolicTensor:
+        if not self._drawn_tensors:
+            raise NotBuiltError(f"model {self.name!r} does not know its input's shape yet: build it first")
+        return self._drawn_tensors[place]
+
+    @property
+    def input_names(self) -> list[str] | None:
+        return [self._drawn_tensors[0].name] if self._drawn_tensors else None
+
+    @property
+    def output_names(self) -> list[str] | None:
+        return [self._sublayers[-1].name] if self._sublayers else None
+
+    # ---- configs
+    def get_config(self) -> dict[str, Any]:
+        """Name and layers, plain data."""
+        first = [tensor.history[0] for tensor in self._drawn_tensors[:1] if tensor.history]
+        return {"name": self.name, "trainable": self.trainable, "layers": [serialize(layer) for layer in (*first, *self._sublayers)]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Sequential:
+        """A new model of new layers, with new weights."""
+        unknown = set(config) - {"name", "trainable", "layers"}
+        if unknown or not isinstance(config.get("layers"), list):
+            raise ArgumentError(f"the config of a Sequential must have name, trainable and a list of layers, got {sorted(config)}")
+        model = cls([deserialize("layer", layer) for layer in config["layers"]], config.get("name"))
+        if not config.get("trainable", True):
+            model.trainable = False
+        return model

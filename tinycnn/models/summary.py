@@ -1,0 +1,120 @@
+"""The table of a model's layers."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tinycnn.errors import NotBuiltError
+from tinycnn.layers import InputLayer, Layer
+
+if TYPE_CHECKING:
+    from tinycnn.models.model import Model
+
+__all__ = ["print_summary"]
+
+
+def print_summary(
+    model: Model, line_length: int | None, print_fn: Callable[[str], Any] | None, expand_nested: bool, show_trainable: bool
+) -> None:
+    """Print `model`; the arguments are those of `Model.summary`."""
+    from rich.box import HEAVY_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    connected = any(_is_branching(layer) for layer in model.layers)
+    table = Table(box=HEAVY_HEAD, width=line_length or (98 if connected else 80), show_lines=True, header_style="bold")
+    table.add_column("Layer (type)", ratio=40)
+    table.add_column("Output Shape", ratio=35)
+    table.add_column("Param #", ratio=15, justify="right")
+    if connected:
+        table.add_column("Connected to", ratio=30)
+    if show_trainable:
+        table.add_column("Trainable", ratio=12, justify="center")
+    for layer, depth in _rows(model, expand_nested):
+        cells = [f"{'  ' * depth}{layer.name} ({type(layer).__name__})", _shape(layer), _params(layer)]
+        if connected:
+            cells.append(", ".join(_sources(layer)) or "-")
+        if show_trainable:
+            cells.append("Y" if layer.trainable else "N")
+        table.add_row(*map(escape, cells))
+
+    stream = io.StringIO() if print_fn else sys.stdout
+    console = Console(file=stream, width=table.width, highlight=False)
+    console.print(f'[bold]Model: "{escape(model.name)}"[/bold]')
+    console.print(table)
+    for line in _totals(model):
+        console.print(line)
+    if print_fn:
+        print_fn(stream.getvalue())  # type: ignore[union-attr]
+
+
+def _rows(model: Any, expand_nested: bool, depth: int = 0) -> Iterator[tuple[Layer, int]]:
+    """(layer, how deep it is nested)."""
+    for layer in model.layers:
+        yield layer, depth
+        if expand_nested and hasattr(layer, "layers"):
+            yield from _rows(layer, expand_nested, depth + 1)
+
+
+def _shape(layer: Layer) -> str:
+    """The output shape, or "?" where the layer has not been drawn."""
+    try:
+        shape = layer.output_shape
+    except NotBuiltError:
+        return "?"
+    return ", ".join(map(str, shape)) if isinstance(shape, list) else str(shape)
+
+
+def _params(layer: Layer) -> str:
+    """The number of parameters, or "0 (unbuilt)"."""
+    return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+
+
+def _is_branching(layer: Layer) -> bool:
+    """Whether the layer reads from several others: then the table's order does not say what is connected."""
+    return len(_sources(layer)) > 1
+
+
+def _sources(layer: Layer) -> list[str]:
+    """Names of the layers that this one reads from."""
+    if isinstance(layer, InputLayer):
+        return []
+    try:
+        inputs = layer.input
+    except NotBuiltError:
+        return []
+    return [t.history[0].name for t in (inputs if isinstance(inputs, list) else [inputs]) if t.history]
+
+
+def _totals(model: Model) -> list[str]:
+    """The lines below the table."""
+    trainable = _size(model.trainable_weights)
+    frozen = _size(model.non_trainable_weights)
+    slots = _optimizer_size(model.optimizer)
+    totals = [("Total", (trainable[0] + frozen[0] + slots[0], trainable[1] + frozen[1] + slots[1])), ("Trainable", trainable)]
+    totals += [("Non-trainable", frozen)] + ([("Optimizer", slots)] if slots[0] else [])
+    return [f"[bold] {name} params: [/bold]{count:,} ({_readable(size)})" for name, (count, size) in totals]
+
+
+def _size(arrays: Any) -> tuple[int, int]:
+    """Cells and bytes."""
+    return sum(a.size for a in arrays), sum(a.size * a.dtype.itemsize for a in arrays)
+
+
+def _optimizer_size(optimizer: Any) -> tuple[int, int]:
+    """Cells and bytes of the optimizer's state: nothing before the first step."""
+    return (0, 0) if optimizer is None or not optimizer.built else _size(optimizer.get_state().values())
+
+
+def _readable(size: int) -> str:
+    """Bytes as "0.00 B", "1.36 MB", ..."""
+    value = float(size)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1024 or unit == "GB":
+            return f"{value:.2f} {unit}"
+        value /= 1024
+    raise AssertionError("unreachable")

@@ -1,0 +1,408 @@
+"""compile, fit, evaluate and predict: the part of a model that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinycnn import optimizers
+from tinycnn.autograd import Tensor, no_grad
+from tinycnn.callbacks import Callback, CallbackList, History, ProgbarLogger
+from tinycnn.callbacks.progbar_logger import resolve_verbose
+from tinycnn.data import ArrayData, Batch, Epochs, check_count, is_stream, pack, split_validation
+from tinycnn.errors import ArgumentError, NotBuiltError
+from tinycnn.layers import Layer
+from tinycnn.models.building import undone_on_error
+from tinycnn.models.feeding import Feed
+from tinycnn.models.objective import Objective
+
+__all__ = ["Trainer"]
+
+
+class Trainer(Layer):
+    """A layer that can be trained. Arguments, defaults and results are those of `keras.Model`; differences are said."""
+
+    #: Set it to end the training (see `Callback`).
+    stop_training: bool = False
+    optimizer: Any = None
+    #: The `History` of the last `fit`, also of one that was interrupted.
+    history: History | None = None
+    _objective: Objective | None = None
+    _jit_compile: str | bool = "auto"
+
+    # ---- compile
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: str | bool = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Choose how the model is trained. May be called again; weights stay.
+
+        Args:
+            optimizer: anything `optimizers.get` takes.
+            loss: anything `losses.get` takes; for several outputs a list or a dict by output name.
+            loss_weights: for several outputs, numbers in a list or a dict.
+            metrics: a list of anything `metrics.get` takes; "accuracy" is chosen by the shapes of outputs and targets.
+            weighted_metrics: metrics that use sample weights and class weights.
+            run_eagerly: as jit_compile=False.
+            steps_per_execution: must be 1: there is no graph to run several steps of.
+            jit_compile: "auto" and True allow layers to be run fused; False runs them one by one. The results agree within rounding.
+            auto_scale_loss: means nothing here: it is for float16.
+
+        Raises:
+            ArgumentError, DTypeError: naming the argument; what was compiled before stays.
+        """
+        if steps_per_execution != 1:
+            raise ArgumentError(f"steps_per_execution must be 1, got {steps_per_execution!r}")
+        if jit_compile not in ("auto", True, False):
+            raise ArgumentError(f"jit_compile must be 'auto', True or False, got {jit_compile!r}")
+        if run_eagerly and jit_compile is True:
+            raise ArgumentError("run_eagerly=True and jit_compile=True exclude each other")
+        chosen = optimizers.get(optimizer)
+        self._objective = Objective(loss, loss_weights, metrics, weighted_metrics)
+        self.optimizer = chosen
+        self._jit_compile = False if run_eagerly else jit_compile
+        self.stop_training = False
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._objective is not None
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The mean of the loss and the compiled metrics; the latter once the model has seen data."""
+        return [] if self._objective is None else self._objective.metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` returns."""
+        return [] if self._objective is None else self._objective.names
+
+    def _compiled(self, method: str) -> Objective:
+        """The objective; NotBuiltError if there is none, or nothing to minimise."""
+        if self._objective is None:
+            raise NotBuiltError(f"{method}() needs a compiled model: call compile(optimizer, loss) first")
+        if not self._objective.has_loss():
+            raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
+        return self._objective
+
+    # ---- data
+    def _admit_inputs(self, data: ArrayData) -> None:
+        """Refuse inputs that do not fit; build the model if it is not."""
+        with undone_on_error(self):
+            self._predicted_shapes(data)
+
+    def _admit_targets(self, data: ArrayData) -> None:
+        """Refuse inputs or targets that do not fit, before anything is built or changed."""
+        if not data.y:
+            raise ArgumentError("y must be given")
+        with undone_on_error(self):
+            shapes = self._predicted_shapes(data)
+            names = self.output_names or ([f"output_{i + 1}" for i in range(len(shapes))] if len(shapes) > 1 else ["output"])
+            self._compiled("fit").resolve(names, data.y, shapes)
+
+    def _feed(self, targets: bool, class_weight: Mapping[int, float] | None = None, finite: bool = False) -> Feed:
+        admit = self._admit_targets if targets else self._admit_inputs
+        return Feed(admit, self.input_names, self.output_names, np.dtype(self.dtype), class_weight, finite)
+
+    def _validation_epochs(self, validation_data: Any, batch_size: int | None, steps: int | None) -> Epochs:
+        """Batches of fit's validation_data: (x, y), (x, y, sample_weight) or a stream."""
+        feed = self._feed(targets=True)
+        if is_stream(validation_data):
+            return Epochs(feed.from_stream(validation_data), steps)
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+            raise ArgumentError("validation_data must be (x, y), (x, y, sample_weight) or a stream of batches")
+        return Epochs(feed.from_arrays(feed.arrays(*validation_data), batch_size), steps)
+
+    # ---- fit
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Iterable[Callback] | Callback | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        *,
+        check_finite: bool = False,
+    ) -> History:
+        """Train.
+
+        Everything is checked before anything changes: after an error a correct call works. Ctrl-C ends the training after the running
+        batch: KeyboardInterrupt goes on to the caller, the weights and `model.history` have what was reached, and `fit` may be called again.
+
+        Args:
+            x: inputs, samples first: an array, a Tensor, a list or a dict by input name; or a stream - generator, iterable, or object with
+                `__getitem__` and `__len__` - of (x, y) or (x, y, sample_weight) batches.
+            y: targets in the same way.
+            batch_size: samples a step; default 32.
+            epochs: the epoch to train up to.
+            verbose: 0 silent, 1 progress bar, 2 one line an epoch; "auto" is 1 on a terminal or in a notebook, else 2.
+            callbacks: see `tinycnn.callbacks`.
+            validation_split: the part of the samples, taken from the end, that is for validation.
+            validation_data: (x, y), (x, y, sample_weight) or a stream.
+            shuffle: go through arrays in a new random order each epoch.
+            class_weight: class number -> weight in the loss.
+            sample_weight: one weight a sample, in the loss and in `weighted_metrics`.
+            initial_epoch: the number of the first epoch.
+            steps_per_epoch: batches an epoch, default all; for endless streams.
+            validation_steps: batches a validation.
+            validation_batch_size: default batch_size.
+            validation_freq: validate after every so many epochs, or after the epochs (from 1) that it lists.
+            check_finite: look for NaN and infinity first (tinycnn's own argument): DataError tells where.
+
+        Returns:
+            The History: loss and metrics of each epoch.
+
+        Raises:
+            ShapeError, DTypeError, ArgumentError, DataError: naming the argument.
+            NotBuiltError: the model is not compiled.
+        """
+        self._compiled("fit")
+        check_count(epochs, "epochs")
+        check_count(initial_epoch, "initial_epoch", least=0)
+        if not isinstance(validation_freq, (int, Sequence)) or (isinstance(validation_freq, int) and validation_freq < 1):
+            raise ArgumentError(f"validation_freq must be an int >= 1 or a list of epochs, got {validation_freq!r}")
+        feed = self._feed(True, class_weight, check_finite)
+        validation = None
+        if validation_split and validation_data is None:
+            if is_stream(x):
+                raise ArgumentError("validation_split needs arrays, got a stream of batches as x")
+            train, held_out = split_validation(feed.arrays(x, y, sample_weight), validation_split)
+            source = feed.from_arrays(train, batch_size, shuffle)
+            validation = Epochs(feed.from_arrays(held_out, validation_batch_size or batch_size), validation_steps)
+        else:
+            source = feed(x, y, sample_weight, batch_size, shuffle)
+            if validation_data is not None:
+                validation = self._validation_epochs(validation_data, validation_batch_size or batch_size, validation_steps)
+        training = Epochs(source, steps_per_epoch)
+
+        history = History()
+        hooks = self._hooks(callbacks, verbose, history, epochs=epochs, steps=training.steps, validation=validation is not None)
+        self.history = history
+        self.stop_training = False
+        hooks.call("on_train_begin")
+        logs: dict[str, float] = {}
+        for epoch in range(initial_epoch, epochs):
+            hooks.call("on_epoch_begin", epoch)
+            logs = self._run_epoch(training, hooks, "train", self._train_step)
+            if validation is not None and _is_due(epoch + 1, validation_freq):
+                logs |= {f"val_{name}": value for name, value in self._test(validation, hooks).items()}
+            hooks.call("on_epoch_end", epoch, logs)
+            if self.stop_training:
+                break
+        hooks.call("on_train_end", logs)
+        return history
+
+    #: The old name of `fit` for generators.
+    fit_generator = fit
+
+    def _hooks(self, callbacks: Any, verbose: Any, *more: Callback, **params: Any) -> CallbackList:
+        """The user's callbacks, then the progress bar, then `more`."""
+        given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        params["verbose"] = resolve_verbose(verbose)
+        bar = [ProgbarLogger()] if params["verbose"] else []
+        return CallbackList([*given, *bar, *more], self, params)
+
+    def _run_epoch(self, epochs: Epochs, hooks: CallbackList, kind: str, step: Callable[[Batch], None]) -> dict[str, float]:
+        """One epoch of training ("train") or testing ("test"); the means over it."""
+        objective = self._compiled("fit")
+        objective.reset()
+        begin, end = f"on_{kind}_batch_begin", f"on_{kind}_batch_end"
+        index = -1
+        for index, batch in enumerate(epochs):
+            hooks.call(begin, index)
+            step(batch)
+            if hooks.has(end):
+                hooks.call(end, index, objective.results())
+            if self.stop_training and kind == "train":
+                break
+        if index < 0:
+            raise ArgumentError(f"the stream of batches is exhausted: it gave none for this epoch of {kind}ing")
+        return objective.results()
+
+    def _train_step(self, batch: Batch) -> None:
+        """Forward, backward, update."""
+        objective, optimizer = self._objective, self.optimizer
+        assert objective is not None  # fit has checked it
+        optimizer.build(self.trainable_variables)
+        optimizer.zero_grad()
+        predictions = _as_list(self(pack(batch.x, batch.structure), training=True))
+        loss = objective.loss(batch.y, predictions, batch.weights, self.losses, batch.size)
+        loss.backward()
+        optimizer.step()
+        objective.update_metrics(batch.y, predictions, batch.weights)
+
+    def _test_step(self, batch: Batch) -> None:
+        """Forward only, in inference mode."""
+        objective = self._objective
+        assert objective is not None
+        with no_grad():
+            predictions = _as_list(self(pack(batch.x, batch.structure), training=False))
+            objective.loss(batch.y, predictions, batch.weights, self.losses, batch.size)
+        objective.update_metrics(batch.y, predictions, batch.weights)
+
+    def _test(self, epochs: Epochs, hooks: CallbackList) -> dict[str, float]:
+        hooks.call("on_test_begin")
+        logs = self._run_epoch(epochs, hooks, "test", self._test_step)
+        hooks.call("on_test_end", logs)
+        return logs
+
+    # ---- evaluate, predict
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Iterable[Callback] | Callback | None = None,
+        return_dict: bool = False,
+        *,
+        check_finite: bool = False,
+    ) -> Any:
+        """Loss and metrics on data, in inference mode.
+
+        Args:
+            x, y, sample_weight, check_finite: as in `fit`.
+            batch_size: samples a step; default 32.
+            verbose: as in `fit`.
+            steps: batches to look at, default all.
+            callbacks: see `tinycnn.callbacks`.
+            return_dict: give a dict by name.
+
+        Returns:
+            A list of floats in the order of `metrics_names`, the loss first; a lone float if there are no metrics; or a dict.
+
+        Raises:
+            ShapeError, DTypeError, ArgumentError, DataError: naming the argument.
+            NotBuiltError: the model is not compiled.
+        """
+        self._compiled("evaluate")
+        epochs = Epochs(self._feed(True, None, check_finite)(x, y, sample_weight, batch_size), steps)
+        hooks = self._hooks(callbacks, verbose, steps=epochs.steps)
+        return _presented(self._test(epochs, hooks), return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Iterable[Callback] | Callback | None = None,
+    ) -> Any:
+        """The model's outputs for all samples, in inference mode: an ndarray, or a list or dict of them as `call` gives.
+
+        Args:
+            x, verbose: as in `fit`; of a stream's batches only x is used.
+            batch_size: samples a step; default 32.
+            steps: batches to look at, default all.
+            callbacks: see `tinycnn.callbacks`.
+
+        Raises:
+            ShapeError, DTypeError, ArgumentError: naming the argument.
+        """
+        epochs = Epochs(self._feed(False)(x, None, None, batch_size), steps)
+        hooks = self._hooks(callbacks, verbose, steps=epochs.steps)
+        hooks.call("on_predict_begin")
+        found: list[Any] = []
+        for index, batch in enumerate(epochs):
+            hooks.call("on_predict_batch_begin", index)
+            found.append(self._forward(batch))
+            hooks.call("on_predict_batch_end", index, {"outputs": found[-1]})
+        hooks.call("on_predict_end")
+        if not found:
+            raise ArgumentError("x is an exhausted stream: it gave no batches")
+        return _joined(found)
+
+    def _forward(self, batch: Batch) -> Any:
+        """What `call` gives, as ndarrays."""
+        with no_grad():
+            return _as_arrays(self(pack(batch.x, batch.structure), training=False))
+
+    # ---- single batches
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None, return_dict: bool = False
+    ) -> Any:
+        """One training step. Returns loss and metrics of this batch as `evaluate` does. Arguments and errors as in `fit`."""
+        return self._on_batch(self._train_step, "train_on_batch", class_weight, (x, y, sample_weight), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics of one batch, in inference mode, as `evaluate` gives them."""
+        return self._on_batch(self._test_step, "test_on_batch", None, (x, y, sample_weight), return_dict)
+
+    def _on_batch(
+        self,
+        step: Callable[[Batch], None],
+        method: str,
+        class_weight: Mapping[int, float] | None,
+        data: tuple[Any, Any, Any],
+        return_dict: bool,
+    ) -> Any:
+        objective = self._compiled(method)
+        batch = self._feed(True, class_weight).batch(*data)
+        objective.reset()
+        step(batch)
+        return _presented(objective.results(), return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The model's outputs for one batch, as `predict` gives them."""
+        return self._forward(self._feed(False).batch(x))
+
+
+def _as_list(outputs: Any) -> list[Tensor]:
+    """What `call` gave, as a list."""
+    if isinstance(outputs, Mapping):
+        return list(outputs.values())
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+def _as_arrays(outputs: Any) -> Any:
+    """The same form with ndarrays for Tensors."""
+    if isinstance(outputs, Mapping):
+        return {name: _as_arrays(part) for name, part in outputs.items()}
+    return [_as_arrays(part) for part in outputs] if isinstance(outputs, (list, tuple)) else outputs.numpy()
+
+
+def _joined(found: Sequence[Any]) -> Any:
+    """The batches' outputs one after the other, in the form that each has."""
+    first = found[0]
+    if isinstance(first, Mapping):
+        return {name: _joined([part[name] for part in found]) for name in first}
+    if isinstance(first, list):
+        return [_joined(parts) for parts in zip(*found, strict=True)]
+    return np.concatenate(found)
+
+
+def _presented(results: dict[str, float], as_dict: bool) -> Any:
+    """Results as Keras gives them: a list, a lone float if it would have but one entry, or a dict."""
+    if as_dict:
+        return results
+    values = list(results.values())
+    return values if len(values) > 1 else values[0]
+
+
+def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
+    """Whether to validate after this epoch, counted from 1."""
+    return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
