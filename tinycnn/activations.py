@@ -108,8 +108,10 @@ def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
     """
     x = ops.convert_to_tensor(x)
     if approximate:
-        return 0.5 * x * (1 + ops.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * ops.square(x))))
-    return 0.5 * x * (1 + ops.erf(x * math.sqrt(0.5)))
+        doubled = 1 + ops.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * ops.square(x)))
+    else:
+        doubled = 1 + ops.erf(x * math.sqrt(0.5))
+    return 0.5 * x * doubled
 
 
 @register("activation", "swish")

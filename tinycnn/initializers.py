@@ -278,7 +278,8 @@ class Identity(Initializer):
     def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         if len(shape) != 2:
             raise ShapeError(f"shape must have 2 dimensions for an identity matrix, got {tuple(shape)}")
-        return _array(self.gain * np.eye(*shape), dtype)
+        rows, columns = shape
+        return _array(self.gain * np.eye(rows, columns), dtype)
 
 
 def get(identifier: Any) -> Callable[..., Array]:
@@ -293,9 +294,11 @@ def get(identifier: Any) -> Callable[..., Array]:
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """{"class_name", "config"} of an initializer."""
-    return configurable.serialize(initializer)
+    plain: dict[str, Any] = configurable.serialize(initializer)
+    return plain
 
 
 def deserialize(config: dict[str, Any]) -> Initializer:
     """The inverse of `serialize`."""
-    return configurable.deserialize("initializer", config)
+    initializer: Initializer = configurable.deserialize("initializer", config)
+    return initializer

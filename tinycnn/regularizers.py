@@ -77,9 +77,11 @@ def get(identifier: Any) -> Callable[[Tensor], Tensor] | None:
 
 def serialize(regularizer: Regularizer) -> dict[str, Any]:
     """{"class_name", "config"} of a regularizer."""
-    return configurable.serialize(regularizer)
+    plain: dict[str, Any] = configurable.serialize(regularizer)
+    return plain
 
 
 def deserialize(config: dict[str, Any]) -> Regularizer:
     """The inverse of `serialize`."""
-    return configurable.deserialize("regularizer", config)
+    regularizer: Regularizer = configurable.deserialize("regularizer", config)
+    return regularizer

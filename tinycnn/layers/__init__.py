@@ -51,9 +51,11 @@ __all__ = [
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """{"class_name", "config"} of a layer."""
-    return configurable.serialize(layer)
+    plain: dict[str, Any] = configurable.serialize(layer)
+    return plain
 
 
 def deserialize(config: dict[str, Any]) -> Layer:
     """The inverse of `serialize`. Raises ArgumentError if no such layer is registered or the config does not fit it."""
-    return configurable.deserialize("layer", config)
+    layer: Layer = configurable.deserialize("layer", config)
+    return layer

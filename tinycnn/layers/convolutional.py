@@ -204,7 +204,7 @@ class ZeroPadding2D(Layer):
         super().__init__(**kwargs)
         if isinstance(padding, str):
             raise ArgumentError(f"padding must be cells: p, (p_h, p_w) or ((top, bottom), (left, right)), got {padding!r}")
-        self.padding = normalize_padding(padding)
+        self.padding: Any = normalize_padding(padding)
         self.data_format = check_data_format(data_format)
         self.input_spec = InputSpec(ndim=4, layout=_LAYOUTS[self.data_format])
 

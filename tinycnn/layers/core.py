@@ -153,7 +153,8 @@ class Reshape(Layer):
             raise ShapeError(f"target_shape must hold sizes >= 0 and at most one -1, got {target_shape!r}")
 
     def call(self, inputs: Tensor) -> Tensor:
-        return ops.reshape(inputs, self.compute_output_shape(inputs.shape))
+        sizes: Any = self.compute_output_shape(inputs.shape)
+        return ops.reshape(inputs, sizes)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         cells = product(input_shape[1:])

@@ -77,7 +77,7 @@ class Layer(Configurable):
         if "call" in vars(cls):
             cls._takes_training = "training" in inspect.signature(cls.call).parameters
         if "build" in vars(cls):
-            cls.build = _building(cls.build)  # type: ignore[method-assign]
+            cls.build = _building(cls.build)  # type: ignore[assignment, method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Variable):
@@ -141,10 +141,10 @@ class Layer(Configurable):
         before = _mode.training
         _mode.training = before if training is None else bool(training)
         try:
-            result = self.call(inputs, training=_mode.training) if self._takes_training else self.call(inputs)
+            call: Callable[..., Any] = self.call
+            return call(inputs, training=_mode.training) if self._takes_training else call(inputs)
         finally:
             _mode.training = before
-        return result
 
     def _call_symbolically(self, inputs: Any, training: bool | None) -> Any:
         if not all(isinstance(part, SymbolicTensor) for part in _listed(inputs)):

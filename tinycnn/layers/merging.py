@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,7 +37,8 @@ __all__ = [
 class _Merge(Layer):
     """Combines its inputs, a list of two or more tensors whose shapes broadcast."""
 
-    _combine: ClassVar[Callable[[Any, Any], Tensor]]
+    #: Two Tensors -> one.
+    _combine: ClassVar[Any]
 
     def _check_inputs(self, shape: Any) -> None:
         if not isinstance(shape, list) or len(shape) < 2 or not all(isinstance(s, tuple) for s in shape):

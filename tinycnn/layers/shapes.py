@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.geometry import normalize_padding
 
 __all__ = [
     "Shape",
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 Shape: TypeAlias = tuple[int | None, ...]
+DataFormat: TypeAlias = Literal["channels_last", "channels_first"]
 
 #: In place of an unknown height or width: larger than any window, so that no formula refuses it.
 _SOME_SIZE = 2**15
@@ -64,19 +66,21 @@ def positive_int(value: Any, name: str) -> int:
     return int(value.__index__())
 
 
-def check_data_format(data_format: str | None) -> str:
+def check_data_format(data_format: str | None) -> DataFormat:
     """ "channels_last" (also for None) or "channels_first"."""
-    if data_format not in (None, "channels_last", "channels_first"):
-        raise ArgumentError(f"data_format must be 'channels_last' or 'channels_first', got {data_format!r}")
-    return data_format or "channels_last"
+    if data_format in (None, "channels_last"):
+        return "channels_last"
+    if data_format == "channels_first":
+        return "channels_first"
+    raise ArgumentError(f"data_format must be 'channels_last' or 'channels_first', got {data_format!r}")
 
 
-def check_string_padding(padding: str) -> str:
+def check_string_padding(padding: str) -> Literal["same", "valid"]:
     """ "same" or "valid", in lower case."""
-    lowered = padding.lower() if isinstance(padding, str) else padding
-    if lowered not in ("same", "valid"):
+    normalized = normalize_padding(padding) if isinstance(padding, str) else padding
+    if not isinstance(normalized, str):
         raise ArgumentError(f"padding must be 'same' or 'valid', got {padding!r}")
-    return lowered
+    return normalized
 
 
 def product(sizes: Sequence[int | None]) -> int | None:
