@@ -111,7 +111,7 @@ def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
         doubled = 1 + ops.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * ops.square(x)))
     else:
         doubled = 1 + ops.erf(x * math.sqrt(0.5))
-    return 0.5 * x * doubled
+    return ops.multiply(0.5 * x, doubled)
 
 
 @register("activation", "swish")

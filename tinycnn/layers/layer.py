@@ -5,20 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinycnn import config, initializers, ops
-from tinycnn.autograd import Tensor, Variable, no_grad
+from tinycnn import config, ops
+from tinycnn.autograd import Tensor, no_grad
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.layers import naming
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.shapes import Shape, normalize_shape
 from tinycnn.layers.symbolic import SymbolicTensor
-from tinycnn.saving.configurable import Configurable
+from tinycnn.layers.weights import WeightHolder
 
 __all__ = ["Layer"]
 
@@ -30,7 +29,7 @@ class _Mode(threading.local):
 _mode = _Mode()
 
 
-class Layer(Configurable):
+class Layer(WeightHolder):
     """Base of all layers.
 
     A layer of your own implements `call`, and where it has weights `build`; other layers that it keeps as attributes are part of it::
@@ -59,18 +58,12 @@ class Layer(Configurable):
     def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None, **kwargs: Any) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"name must be a string without '/', got {name!r}")
+        super().__init__(name or naming.unique_name(naming.snake_case(type(self).__name__)), _check_dtype(dtype), bool(trainable))
         self._batch_input_shape = _given_input_shape(type(self).__name__, kwargs)
-        self._trainable_variables: list[Variable] = []
-        self._non_trainable_variables: list[Variable] = []
-        self._regularized: list[tuple[Variable, Callable[[Tensor], Tensor]]] = []
-        self._trainable = bool(trainable)
         self._input_shape: Any = None
         self._drawn: tuple[Any, Any] | None = None  # inputs and results of the first symbolic call
-        self.dtype = _check_dtype(dtype)
-        self.built = False
         #: What inputs must look like: one spec, one for each input, or None.
         self.input_spec: InputSpec | Sequence[InputSpec] | None = None
-        self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -78,11 +71,6 @@ class Layer(Configurable):
             cls._takes_training = "training" in inspect.signature(cls.call).parameters
         if "build" in vars(cls):
             cls.build = _building(cls.build)  # type: ignore[assignment, method-assign]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Variable):
-            self._track(value)
-        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -181,158 +169,6 @@ class Layer(Configurable):
         for spec, one in zip(specs, shapes, strict=True):
             spec.check(one, self.who)
 
-    @property
-    def who(self) -> str:
-        """How errors call this layer."""
-        return f"layer {self.name!r} ({type(self).__name__})"
-
-    # ---- weights
-    def add_weight(
-        self,
-        shape: Sequence[int] = (),
-        initializer: Any = "glorot_uniform",
-        dtype: Any = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        name: str = "variable",
-    ) -> Variable:
-        """A new weight of this layer.
-
-        Args:
-            shape: sizes along its axes.
-            initializer: anything `initializers.get` takes.
-            dtype: default: the layer's.
-            trainable: whether an optimizer may change it.
-            regularizer: weight -> penalty, a scalar Tensor, that is added to the loss; or None.
-            name: for people and files.
-
-        Raises:
-            ShapeError: the initializer gave another shape.
-        """
-        shape = tuple(shape)
-        value = initializers.get(initializer)(shape, dtype=dtype or self.dtype)
-        if np.shape(value) != shape:
-            raise ShapeError(f"the initializer of weight {name!r} of {self.who} gave shape {np.shape(value)}, expected {shape}")
-        variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}", dtype=dtype or self.dtype)
-        self._track(variable)
-        if regularizer is not None:
-            self._regularized.append((variable, regularizer))
-        return variable
-
-    def _track(self, variable: Variable) -> None:
-        """Count `variable` among the layer's own, once."""
-        if any(variable is known for known in (*self._trainable_variables, *self._non_trainable_variables)):
-            return
-        if not variable.trainable:
-            self._non_trainable_variables.append(variable)
-            return
-        self._trainable_variables.append(variable)
-        variable.trainable = self._trainable
-
-    def sublayers(self) -> Iterator[Layer]:
-        """The layers kept in attributes, directly or in lists, tuples and dicts; each once."""
-        seen = {id(self)}
-        for value in vars(self).values():
-            parts: Iterable[Any] = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else (value,)
-            for part in parts:
-                if isinstance(part, Layer) and id(part) not in seen:
-                    seen.add(id(part))
-                    yield part
-
-    def walk(self) -> Iterator[Layer]:
-        """This layer and all below it, each once."""
-        seen: set[int] = set()
-        stack: list[Layer] = [self]
-        while stack:
-            layer = stack.pop()
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-                stack.extend(reversed(list(layer.sublayers())))
-
-    @property
-    def own_weights(self) -> list[Variable]:
-        """The layer's own weights, trainable ones first; without those of its sublayers."""
-        return [*self._trainable_variables, *self._non_trainable_variables]
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights: the layer's own, trainable ones first, then those of its sublayers."""
-        found = self.own_weights
-        for layer in self.sublayers():
-            found += layer.weights
-        return list({id(v): v for v in found}.values())
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that an optimizer shall change."""
-        return [v for v in self.weights if v.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The others: moving averages, and everything in a frozen layer."""
-        return [v for v in self.weights if not v.trainable]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The same as `weights`."""
-        return self.weights
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The same as `trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The same as `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    @property
-    def trainable(self) -> bool:
-        """Whether the weights are trained. Setting it sets it for the sublayers, too."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        for variable in self._trainable_variables:
-            variable.trainable = self._trainable
-        for layer in self.sublayers():
-            layer.trainable = self._trainable
-
-    @property
-    def losses(self) -> list[Tensor]:
-        """The penalties of the regularizers, of this layer and its sublayers: scalar Tensors of the present weights."""
-        own = [regularizer(variable) for variable, regularizer in self._regularized if variable.trainable]
-        return own + [penalty for layer in self.sublayers() for penalty in layer.losses]
-
-    def count_params(self) -> int:
-        """The number of cells in all weights. Raises NotBuiltError if they are not made yet."""
-        if not self.built:
-            raise NotBuiltError(f"{self.who} has no weights yet: call it on data, or build(input_shape)")
-        return sum(v.size for v in self.weights)
-
-    def get_weights(self) -> list[NDArray[Any]]:
-        """Copies of all weights."""
-        return [v.data.copy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Overwrite all weights, in the order of `weights`.
-
-        Raises:
-            ShapeError: another number of arrays, or one of another shape; nothing is written then.
-        """
-        variables = self.weights
-        if len(weights) != len(variables):
-            raise ShapeError(f"weights must be a list of {len(variables)} arrays for {self.who}, got {len(weights)}")
-        arrays = [ops.convert_to_numpy(value) for value in weights]
-        for variable, array in zip(variables, arrays, strict=True):
-            if array.shape != variable.shape:
-                raise ShapeError(f"weight {variable.path!r} has shape {variable.shape}, got an array of shape {array.shape}")
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
-
     # ---- shapes
     @property
     def batch_input_shape(self) -> Shape | None:
@@ -380,8 +216,7 @@ def _building(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         try:
             build(self, input_shape)
         except BaseException:
-            self._trainable_variables, self._non_trainable_variables, self._regularized = [], [], []
-            self.built = False
+            self._forget_weights()
             raise
         Layer.build(self, input_shape)
 

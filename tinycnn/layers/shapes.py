@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.geometry import normalize_padding
 
 __all__ = [
     "Shape",
@@ -75,12 +74,13 @@ def check_data_format(data_format: str | None) -> DataFormat:
     raise ArgumentError(f"data_format must be 'channels_last' or 'channels_first', got {data_format!r}")
 
 
-def check_string_padding(padding: str) -> Literal["same", "valid"]:
+def check_string_padding(padding: Any) -> Literal["same", "valid"]:
     """ "same" or "valid", in lower case."""
-    normalized = normalize_padding(padding) if isinstance(padding, str) else padding
-    if not isinstance(normalized, str):
+    lowered: Any = padding.lower() if isinstance(padding, str) else None
+    if lowered not in ("same", "valid"):
         raise ArgumentError(f"padding must be 'same' or 'valid', got {padding!r}")
-    return normalized
+    checked: Literal["same", "valid"] = lowered
+    return checked
 
 
 def product(sizes: Sequence[int | None]) -> int | None:

@@ -1,0 +1,201 @@
+"""What owns weights: itself, and through the layers it keeps as attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinycnn import initializers, ops
+from tinycnn.autograd import Tensor, Variable
+from tinycnn.errors import NotBuiltError, ShapeError
+from tinycnn.saving.configurable import Configurable
+
+__all__ = ["WeightHolder"]
+
+
+class WeightHolder(Configurable):
+    """The half of a `Layer` that keeps weights.
+
+    Args:
+        name: of the layer.
+        dtype: of its weights.
+        trainable: whether they are trained.
+    """
+
+    def __init__(self, name: str, dtype: str, trainable: bool) -> None:
+        self._trainable_variables: list[Variable] = []
+        self._non_trainable_variables: list[Variable] = []
+        self._regularized: list[tuple[Variable, Callable[[Tensor], Tensor]]] = []
+        self._trainable = trainable
+        self.name = name
+        self.dtype = dtype
+        self.built = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Variable):
+            self._track(value)
+        super().__setattr__(name, value)
+
+    @property
+    def who(self) -> str:
+        """How errors call this layer."""
+        return f"layer {self.name!r} ({type(self).__name__})"
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "glorot_uniform",
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        name: str = "variable",
+    ) -> Variable:
+        """A new weight of this layer.
+
+        Args:
+            shape: sizes along its axes.
+            initializer: anything `initializers.get` takes.
+            dtype: default: the layer's.
+            trainable: whether an optimizer may change it.
+            regularizer: weight -> penalty, a scalar Tensor, that is added to the loss; or None.
+            name: for people and files.
+
+        Raises:
+            ShapeError: the initializer gave another shape.
+        """
+        shape = tuple(shape)
+        value = initializers.get(initializer)(shape, dtype=dtype or self.dtype)
+        if np.shape(value) != shape:
+            raise ShapeError(f"the initializer of weight {name!r} of {self.who} gave shape {np.shape(value)}, expected {shape}")
+        variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}", dtype=dtype or self.dtype)
+        self._track(variable)
+        if regularizer is not None:
+            self._regularized.append((variable, regularizer))
+        return variable
+
+    def _track(self, variable: Variable) -> None:
+        """Count `variable` among the layer's own, once."""
+        if any(variable is known for known in (*self._trainable_variables, *self._non_trainable_variables)):
+            return
+        if not variable.trainable:
+            self._non_trainable_variables.append(variable)
+            return
+        self._trainable_variables.append(variable)
+        variable.trainable = self._trainable
+
+    def sublayers(self) -> Iterator[WeightHolder]:
+        """The layers kept in attributes, directly or in lists, tuples and dicts; each once."""
+        seen = {id(self)}
+        for value in vars(self).values():
+            kind = type(value)
+            parts: Iterable[Any] = value if kind is list or kind is tuple else value.values() if kind is dict else (value,)
+            for part in parts:
+                if isinstance(part, WeightHolder) and id(part) not in seen:
+                    seen.add(id(part))
+                    yield part
+
+    def walk(self) -> Iterator[WeightHolder]:
+        """This layer and all below it, each once."""
+        seen: set[int] = set()
+        stack: list[WeightHolder] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                stack.extend(reversed(list(layer.sublayers())))
+
+    @property
+    def own_weights(self) -> list[Variable]:
+        """The layer's own weights, trainable ones first; without those of its sublayers."""
+        return [*self._trainable_variables, *self._non_trainable_variables]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: the layer's own, trainable ones first, then those of its sublayers."""
+        found = self.own_weights
+        for layer in self.sublayers():
+            found += layer.weights
+        return list({id(v): v for v in found}.values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that an optimizer shall change."""
+        return [v for v in self.weights if v.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The others: moving averages, and everything in a frozen layer."""
+        return [v for v in self.weights if not v.trainable]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The same as `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the weights are trained. Setting it sets it for the sublayers, too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for variable in self._trainable_variables:
+            variable.trainable = self._trainable
+        for layer in self.sublayers():
+            layer.trainable = self._trainable
+
+    @property
+    def regularized(self) -> list[tuple[Variable, Callable[[Tensor], Tensor]]]:
+        """The trainable weights that have a regularizer, with it; of this layer and its sublayers."""
+        return [(variable, penalty) for layer in self.walk() for variable, penalty in layer._regularized if variable.trainable]
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """The penalties of the regularizers, of this layer and its sublayers: scalar Tensors of the present weights."""
+        return [penalty(variable) for variable, penalty in self.regularized]
+
+    def count_params(self) -> int:
+        """The number of cells in all weights. Raises NotBuiltError if they are not made yet."""
+        if not self.built:
+            raise NotBuiltError(f"{self.who} has no weights yet: call it on data, or build(input_shape)")
+        return sum(v.size for v in self.weights)
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Copies of all weights."""
+        return [v.data.copy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite all weights, in the order of `weights`.
+
+        Raises:
+            ShapeError: another number of arrays, or one of another shape; nothing is written then.
+        """
+        variables = self.weights
+        if len(weights) != len(variables):
+            raise ShapeError(f"weights must be a list of {len(variables)} arrays for {self.who}, got {len(weights)}")
+        arrays = [ops.convert_to_numpy(value) for value in weights]
+        for variable, array in zip(variables, arrays, strict=True):
+            if array.shape != variable.shape:
+                raise ShapeError(f"weight {variable.path!r} has shape {variable.shape}, got an array of shape {array.shape}")
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    def _forget_weights(self) -> None:
+        """As before `build`."""
+        self._trainable_variables, self._non_trainable_variables, self._regularized = [], [], []
+        self.built = False
