@@ -83,7 +83,7 @@ class Functional(Model):
             if node.inputs:
                 read = [known[id(t)] for t in node.inputs]
                 made = node.layer.compute_output_shape(read if node.takes_list else read[0])
-                known |= {id(t): made if place is None else made[place] for t, place in node.outputs}
+                known |= {id(t): made if t.index is None else made[t.index] for t in node.outputs}
         return [known[id(t)] for t in self.outputs]
 
     def _predicted_shapes(self, data: ArrayData) -> list[Shape]:

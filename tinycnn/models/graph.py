@@ -52,11 +52,12 @@ def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -
         key = id(tensor) if is_source else id(tensor.history)
         is_new = key not in nodes
         if is_new:
-            nodes[key] = Node(layer, [] if is_source else list(read) if isinstance(read, list) else [read], isinstance(read, list))
+            takes_list = isinstance(read, (list, tuple))
+            nodes[key] = Node(layer, [] if is_source else list(read) if takes_list else [read], takes_list, tensor.training)
             found.append(nodes[key])
         node = nodes[key]
-        if all(tensor is not known for known, _ in node.outputs):
-            node.outputs.append((tensor, tensor.index))
+        if all(tensor is not known for known in node.outputs):
+            node.outputs.append(tensor)
         return node if is_new else None
 
     for output in outputs:
