@@ -30,10 +30,6 @@ def undone_on_error(model: Layer) -> Iterator[None]:
         raise
 
 
-def _copies_of_lists(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, list) else value for name, value in attributes.items()}
-
-
 def _copied(value: Any) -> Any:
     """Lists are what building fills; anything else is replaced, not changed."""
     return list(value) if isinstance(value, list) else value

@@ -117,11 +117,9 @@ class Model(Trainer):
             variable.assign(arrays[name])
 
     def _require_weights(self, method: str) -> None:
-        unbuilt = [layer.name for layer in self.walk() if not layer.built]
-        if unbuilt:
-            raise NotBuiltError(
-                f"{method}() needs a built model: call build(input_shape), or the model on data, first (unbuilt: {unbuilt[0]!r})"
-            )
+        for layer in self.walk():
+            if not layer.built:
+                raise NotBuiltError(f"{method}() needs a built model, but {layer.name!r} is not: call build(input_shape) first")
 
     # ---- looking at it
     def summary(

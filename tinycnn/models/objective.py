@@ -45,7 +45,7 @@ class Objective:
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
-        self._loss = _each(loss, _as_loss)
+        self._loss = _each(loss, losses.get)
         self._loss_weights = loss_weights
         self._metrics = metrics
         self._weighted_metrics = weighted_metrics
@@ -127,7 +127,7 @@ class Objective:
         penalties: Sequence[Tensor],
         size: int,
     ) -> Tensor:
-        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties. Notes it in the running means."""
+        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties; noted in the means."""
         terms: list[Tensor] = []
         for output, target, prediction, weight in zip(self._outputs, y, predictions, weights, strict=True):
             if output.loss is None:
@@ -156,14 +156,6 @@ class Objective:
         """Begin new means."""
         for mean in self._means:
             mean.reset_state()
-
-
-def _as_loss(identifier: Any) -> Loss | None:
-    """An instance of Loss, from anything that Keras takes."""
-    if identifier is None:
-        return None
-    found = losses.get(identifier)
-    return found if isinstance(found, Loss) else losses.LossFunctionWrapper(found)
 
 
 def _each(value: Any, function: Any) -> Any:

@@ -17,6 +17,7 @@ from tinycnn.layers import Layer
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.feeding import Feed
 from tinycnn.models.objective import Objective
+from tinycnn.models.outputs import as_arrays, as_list, joined, presented
 
 __all__ = ["Trainer"]
 
@@ -148,8 +149,8 @@ class Trainer(Layer):
     ) -> History:
         """Train.
 
-        Everything is checked before anything changes: after an error a correct call works. Ctrl-C ends the training after the running
-        batch: KeyboardInterrupt goes on to the caller, the weights and `model.history` have what was reached, and `fit` may be called again.
+        Everything is checked before anything changes: after an error a correct call works. Ctrl-C ends the training within a batch:
+        KeyboardInterrupt goes on to the caller, the weights and `model.history` have what was reached, and `fit` may be called again.
 
         Args:
             x: inputs, samples first: an array, a Tensor, a list or a dict by input name; or a stream - generator, iterable, or object with
@@ -211,6 +212,7 @@ class Trainer(Layer):
             hooks.call("on_epoch_end", epoch, logs)
             if self.stop_training:
                 break
+        self.optimizer.finalize_variable_values()
         hooks.call("on_train_end", logs)
         return history
 
@@ -228,6 +230,7 @@ class Trainer(Layer):
         """One epoch of training ("train") or testing ("test"); the means over it."""
         objective = self._compiled("fit")
         objective.reset()
+        self._look_up_weights()
         begin, end = f"on_{kind}_batch_begin", f"on_{kind}_batch_end"
         index = -1
         for index, batch in enumerate(epochs):
@@ -241,14 +244,22 @@ class Trainer(Layer):
             raise ArgumentError(f"the stream of batches is exhausted: it gave none for this epoch of {kind}ing")
         return objective.results()
 
+    def _look_up_weights(self) -> None:
+        """Find the trainable weights and their regularizers: once an epoch, for it is a walk through all layers."""
+        self._trained = self.trainable_variables
+        self._regularized_now = self.regularized
+
+    def _penalties(self) -> list[Tensor]:
+        return [penalty(variable) for variable, penalty in self._regularized_now]
+
     def _train_step(self, batch: Batch) -> None:
         """Forward, backward, update."""
         objective, optimizer = self._objective, self.optimizer
         assert objective is not None  # fit has checked it
-        optimizer.build(self.trainable_variables)
+        optimizer.build(self._trained)
         optimizer.zero_grad()
-        predictions = _as_list(self(pack(batch.x, batch.structure), training=True))
-        loss = objective.loss(batch.y, predictions, batch.weights, self.losses, batch.size)
+        predictions = as_list(self(pack(batch.x, batch.structure), training=True))
+        loss = objective.loss(batch.y, predictions, batch.weights, self._penalties(), batch.size)
         loss.backward()
         optimizer.step()
         objective.update_metrics(batch.y, predictions, batch.weights)
@@ -258,8 +269,8 @@ class Trainer(Layer):
         objective = self._objective
         assert objective is not None
         with no_grad():
-            predictions = _as_list(self(pack(batch.x, batch.structure), training=False))
-            objective.loss(batch.y, predictions, batch.weights, self.losses, batch.size)
+            predictions = as_list(self(pack(batch.x, batch.structure), training=False))
+            objective.loss(batch.y, predictions, batch.weights, self._penalties(), batch.size)
         objective.update_metrics(batch.y, predictions, batch.weights)
 
     def _test(self, epochs: Epochs, hooks: CallbackList) -> dict[str, float]:
@@ -302,7 +313,7 @@ class Trainer(Layer):
         self._compiled("evaluate")
         epochs = Epochs(self._feed(True, None, check_finite)(x, y, sample_weight, batch_size), steps)
         hooks = self._hooks(callbacks, verbose, steps=epochs.steps)
-        return _presented(self._test(epochs, hooks), return_dict)
+        return presented(self._test(epochs, hooks), return_dict)
 
     def predict(
         self,
@@ -334,12 +345,12 @@ class Trainer(Layer):
         hooks.call("on_predict_end")
         if not found:
             raise ArgumentError("x is an exhausted stream: it gave no batches")
-        return _joined(found)
+        return joined(found)
 
     def _forward(self, batch: Batch) -> Any:
         """What `call` gives, as ndarrays."""
         with no_grad():
-            return _as_arrays(self(pack(batch.x, batch.structure), training=False))
+            return as_arrays(self(pack(batch.x, batch.structure), training=False))
 
     # ---- single batches
     def train_on_batch(
@@ -363,44 +374,13 @@ class Trainer(Layer):
         objective = self._compiled(method)
         batch = self._feed(True, class_weight).batch(*data)
         objective.reset()
+        self._look_up_weights()
         step(batch)
-        return _presented(objective.results(), return_dict)
+        return presented(objective.results(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The model's outputs for one batch, as `predict` gives them."""
         return self._forward(self._feed(False).batch(x))
-
-
-def _as_list(outputs: Any) -> list[Tensor]:
-    """What `call` gave, as a list."""
-    if isinstance(outputs, Mapping):
-        return list(outputs.values())
-    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-
-
-def _as_arrays(outputs: Any) -> Any:
-    """The same form with ndarrays for Tensors."""
-    if isinstance(outputs, Mapping):
-        return {name: _as_arrays(part) for name, part in outputs.items()}
-    return [_as_arrays(part) for part in outputs] if isinstance(outputs, (list, tuple)) else outputs.numpy()
-
-
-def _joined(found: Sequence[Any]) -> Any:
-    """The batches' outputs one after the other, in the form that each has."""
-    first = found[0]
-    if isinstance(first, Mapping):
-        return {name: _joined([part[name] for part in found]) for name in first}
-    if isinstance(first, list):
-        return [_joined(parts) for parts in zip(*found, strict=True)]
-    return np.concatenate(found)
-
-
-def _presented(results: dict[str, float], as_dict: bool) -> Any:
-    """Results as Keras gives them: a list, a lone float if it would have but one entry, or a dict."""
-    if as_dict:
-        return results
-    values = list(results.values())
-    return values if len(values) > 1 else values[0]
 
 
 def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
