@@ -5,8 +5,8 @@ padded image, so row i gains (OW, KW * C) @ (KW * C, O), where the left matrix i
 dilation or groups only the cells of one tap (and group) lie side by side, and each tap is a product of its own: a *span* is what is
 contiguous.
 
-Operands are flat arrays, addressed by offset and step and cut into slices before the inner loop: Numba vectorises only what it can see
-to be contiguous and indexed by a plain range (an offset inside the index might be negative and wrap around).
+Operands are flat arrays, addressed by offset and step as unsigned numbers: a signed index might be negative and wrap around, and the
+test for that would keep the loop from being vectorised.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tinycnn.kernels.numba_pool import chunk_size, jit, run
 __all__ = ["conv2d_backward_input", "conv2d_backward_kernel", "conv2d_forward", "matmul"]
 
 Array: TypeAlias = NDArray[Any]
+U = np.uintp
 
 
 @jit
@@ -31,55 +32,49 @@ def _multiply_add(y, y0, y_row, a, a0, a_row, a_col, b, b0, b_row, rows, depth, 
     The inner loop runs over o and is vectorised. Four rows by four k at a time: each vector of b loaded is used four times, and each of
     y takes four products between its load and its store.
     """
-    full_rows = rows - rows % 4
-    full_depth = depth - depth % 4
+    full_rows, full_depth = rows - rows % 4, depth - depth % 4
     for r in range(0, full_rows, 4):
-        s = y0 + r * y_row
-        y_0, y_1 = y[s : s + columns], y[s + y_row : s + y_row + columns]
-        y_2, y_3 = y[s + 2 * y_row : s + 2 * y_row + columns], y[s + 3 * y_row : s + 3 * y_row + columns]
+        s0 = y0 + r * y_row
+        s1, s2, s3 = s0 + y_row, s0 + 2 * y_row, s0 + 3 * y_row
         for k in range(0, full_depth, 4):
             p = a0 + r * a_row + k * a_col
-            a00, a01, a02, a03 = a[p], a[p + a_col], a[p + 2 * a_col], a[p + 3 * a_col]
+            a00, a01, a02, a03 = a[U(p)], a[U(p + a_col)], a[U(p + 2 * a_col)], a[U(p + 3 * a_col)]
             p += a_row
-            a10, a11, a12, a13 = a[p], a[p + a_col], a[p + 2 * a_col], a[p + 3 * a_col]
+            a10, a11, a12, a13 = a[U(p)], a[U(p + a_col)], a[U(p + 2 * a_col)], a[U(p + 3 * a_col)]
             p += a_row
-            a20, a21, a22, a23 = a[p], a[p + a_col], a[p + 2 * a_col], a[p + 3 * a_col]
+            a20, a21, a22, a23 = a[U(p)], a[U(p + a_col)], a[U(p + 2 * a_col)], a[U(p + 3 * a_col)]
             p += a_row
-            a30, a31, a32, a33 = a[p], a[p + a_col], a[p + 2 * a_col], a[p + 3 * a_col]
-            q = b0 + k * b_row
-            b_0, b_1 = b[q : q + columns], b[q + b_row : q + b_row + columns]
-            b_2, b_3 = b[q + 2 * b_row : q + 2 * b_row + columns], b[q + 3 * b_row : q + 3 * b_row + columns]
+            a30, a31, a32, a33 = a[U(p)], a[U(p + a_col)], a[U(p + 2 * a_col)], a[U(p + 3 * a_col)]
+            q0 = b0 + k * b_row
+            q1, q2, q3 = q0 + b_row, q0 + 2 * b_row, q0 + 3 * b_row
             for o in range(columns):
-                w0, w1, w2, w3 = b_0[o], b_1[o], b_2[o], b_3[o]
-                y_0[o] += a00 * w0 + a01 * w1 + a02 * w2 + a03 * w3
-                y_1[o] += a10 * w0 + a11 * w1 + a12 * w2 + a13 * w3
-                y_2[o] += a20 * w0 + a21 * w1 + a22 * w2 + a23 * w3
-                y_3[o] += a30 * w0 + a31 * w1 + a32 * w2 + a33 * w3
+                b_0, b_1, b_2, b_3 = b[U(q0 + o)], b[U(q1 + o)], b[U(q2 + o)], b[U(q3 + o)]
+                y[U(s0 + o)] += a00 * b_0 + a01 * b_1 + a02 * b_2 + a03 * b_3
+                y[U(s1 + o)] += a10 * b_0 + a11 * b_1 + a12 * b_2 + a13 * b_3
+                y[U(s2 + o)] += a20 * b_0 + a21 * b_1 + a22 * b_2 + a23 * b_3
+                y[U(s3 + o)] += a30 * b_0 + a31 * b_1 + a32 * b_2 + a33 * b_3
         for k in range(full_depth, depth):
-            p = a0 + r * a_row + k * a_col
-            x0, x1, x2, x3 = a[p], a[p + a_row], a[p + 2 * a_row], a[p + 3 * a_row]
-            b_0 = b[b0 + k * b_row : b0 + k * b_row + columns]
+            p, q = a0 + r * a_row + k * a_col, b0 + k * b_row
+            a_0, a_1, a_2, a_3 = a[U(p)], a[U(p + a_row)], a[U(p + 2 * a_row)], a[U(p + 3 * a_row)]
             for o in range(columns):
-                w0 = b_0[o]
-                y_0[o] += x0 * w0
-                y_1[o] += x1 * w0
-                y_2[o] += x2 * w0
-                y_3[o] += x3 * w0
+                b_0 = b[U(q + o)]
+                y[U(s0 + o)] += a_0 * b_0
+                y[U(s1 + o)] += a_1 * b_0
+                y[U(s2 + o)] += a_2 * b_0
+                y[U(s3 + o)] += a_3 * b_0
     for r in range(full_rows, rows):
-        y_0 = y[y0 + r * y_row : y0 + r * y_row + columns]
+        s0 = y0 + r * y_row
         for k in range(0, full_depth, 4):
-            p = a0 + r * a_row + k * a_col
-            x0, x1, x2, x3 = a[p], a[p + a_col], a[p + 2 * a_col], a[p + 3 * a_col]
-            q = b0 + k * b_row
-            b_0, b_1 = b[q : q + columns], b[q + b_row : q + b_row + columns]
-            b_2, b_3 = b[q + 2 * b_row : q + 2 * b_row + columns], b[q + 3 * b_row : q + 3 * b_row + columns]
+            p, q0 = a0 + r * a_row + k * a_col, b0 + k * b_row
+            a_0, a_1, a_2, a_3 = a[U(p)], a[U(p + a_col)], a[U(p + 2 * a_col)], a[U(p + 3 * a_col)]
+            q1, q2, q3 = q0 + b_row, q0 + 2 * b_row, q0 + 3 * b_row
             for o in range(columns):
-                y_0[o] += x0 * b_0[o] + x1 * b_1[o] + x2 * b_2[o] + x3 * b_3[o]
+                y[U(s0 + o)] += a_0 * b[U(q0 + o)] + a_1 * b[U(q1 + o)] + a_2 * b[U(q2 + o)] + a_3 * b[U(q3 + o)]
         for k in range(full_depth, depth):
-            x0 = a[a0 + r * a_row + k * a_col]
-            b_0 = b[b0 + k * b_row : b0 + k * b_row + columns]
+            p, q = a0 + r * a_row + k * a_col, b0 + k * b_row
+            a_0 = a[U(p)]
             for o in range(columns):
-                y_0[o] += x0 * b_0[o]
+                y[U(s0 + o)] += a_0 * b[U(q + o)]
 
 
 # ---------------------------------------------------------------------------------------------------- matrix product
