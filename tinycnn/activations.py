@@ -52,7 +52,7 @@ def linear(x: TensorLike) -> Tensor:
 
 @register("activation")
 def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
-    """max(x, 0); in general max_value where x >= max_value, x where x >= threshold, else negative_slope * (x - threshold).
+    """max(x, 0); in general max_value where x >= max_value, x where x > threshold, else negative_slope * (x - threshold).
 
     Args:
         x: any shape.
@@ -64,7 +64,7 @@ def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = N
         y = ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
     else:
         x = ops.convert_to_tensor(x)
-        y = ops.where(ops.greater_equal(x, threshold), x, negative_slope * (x - threshold))
+        y = ops.where(ops.greater(x, threshold), x, negative_slope * (x - threshold))
     return y if max_value is None else ops.minimum(y, max_value)
 
 
@@ -161,7 +161,7 @@ def sigmoid(x: TensorLike) -> Tensor:
     """1 / (1 + e ** -x). The result remembers x, from which a cross-entropy is computed exactly."""
     (logits,) = ops.convert.floats(x)
     y = ops.sigmoid(logits)
-    y._logits = logits
+    y._logits = "sigmoid", logits
     return y
 
 
@@ -189,7 +189,7 @@ def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     (logits,) = ops.convert.floats(x)
     y = ops.softmax(logits, axis)
     if axis in (-1, y.ndim - 1):
-        y._logits = logits
+        y._logits = "softmax", logits
     return y
 
 

@@ -72,7 +72,8 @@ class Tensor:
         self.grad = None
         self.node = node
         self.requires_grad = requires_grad
-        self._logits: Tensor | None = None
+        #: ("softmax" or "sigmoid", its input) on the result of such an activation; losses read it.
+        self._logits: tuple[str, Tensor] | None = None
 
     @classmethod
     def wrap(cls, data: NDArray[Any], node: Node | None = None) -> Tensor:

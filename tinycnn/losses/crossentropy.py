@@ -26,12 +26,12 @@ __all__ = [
 ]
 
 
-def _logits_if_known(y_pred: TensorLike, from_logits: bool, axis: int = -1) -> tuple[Tensor, bool]:
-    """The logits that `y_pred` was made from, along its last axis, where it remembers them, else `y_pred`; and which of the two it is."""
+def _logits_if_known(y_pred: TensorLike, from_logits: bool, made_by: str, axis: int = -1) -> tuple[Tensor, bool]:
+    """The logits that `y_pred` was made from by the activation `made_by`, where it remembers them, else `y_pred`; and which of the two."""
     (y_pred,) = floats(y_pred)
-    if from_logits or y_pred._logits is None or axis not in (-1, y_pred.ndim - 1):
+    if from_logits or y_pred._logits is None or y_pred._logits[0] != made_by or axis not in (-1, y_pred.ndim - 1):
         return y_pred, from_logits
-    return y_pred._logits, True
+    return y_pred._logits[1], True
 
 
 def _check_smoothing(label_smoothing: float) -> None:
@@ -60,7 +60,7 @@ def categorical_crossentropy(
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
     _check_smoothing(label_smoothing)
-    y_pred, from_logits = _logits_if_known(y_pred, from_logits, axis)
+    y_pred, from_logits = _logits_if_known(y_pred, from_logits, "softmax", axis)
     y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + label_smoothing / y_true.shape[axis]
@@ -85,7 +85,7 @@ def sparse_categorical_crossentropy(
     Raises:
         ShapeError, DTypeError, ArgumentError: if the shapes do not fit, labels are not whole or out of range.
     """
-    y_pred, from_logits = _logits_if_known(y_pred, from_logits, axis)
+    y_pred, from_logits = _logits_if_known(y_pred, from_logits, "softmax", axis)
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     labels = integers(convert_to_numpy(y_true), "y_true")
@@ -115,7 +115,7 @@ def binary_crossentropy(
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
     _check_smoothing(label_smoothing)
-    y_pred, from_logits = _logits_if_known(y_pred, from_logits)
+    y_pred, from_logits = _logits_if_known(y_pred, from_logits, "sigmoid")
     y_true, y_pred = align(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + label_smoothing / 2

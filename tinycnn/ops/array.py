@@ -61,8 +61,11 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
 def moveaxis(x: TensorLike, source: int, destination: int) -> Tensor:
     """One axis moved to another place, the others staying in order."""
     x = convert_to_tensor(x)
-    order = [i for i in range(x.ndim) if i != normalize_axis(source, x.ndim, "source")]
-    order.insert(normalize_axis(destination, x.ndim, "destination"), normalize_axis(source, x.ndim, "source"))
+    start, end = normalize_axis(source, x.ndim, "source"), normalize_axis(destination, x.ndim, "destination")
+    if start == end:
+        return x
+    order = [i for i in range(x.ndim) if i != start]
+    order.insert(end, start)
     return transpose(x, order)
 
 
