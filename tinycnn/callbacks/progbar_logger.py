@@ -15,7 +15,7 @@ def resolve_verbose(verbose: Any) -> int:
     """0, 1 or 2; "auto" is 1 on a terminal or in a notebook and 2 elsewhere. (`Progbar` refuses anything else.)"""
     if verbose == "auto":
         return 1 if is_interactive() else 2
-    return int(verbose) if isinstance(verbose, bool) else verbose  # type: ignore[no-any-return]
+    return int(verbose) if isinstance(verbose, bool) else verbose
 
 
 class ProgbarLogger(Callback):

@@ -83,10 +83,11 @@ def class_weights_to_sample_weights(class_weight: Mapping[int, float], y: NDArra
     if not isinstance(class_weight, Mapping) or any(int(c) != c or c < 0 for c in class_weight):
         raise ArgumentError(f"class_weight must be a dict of class number -> weight, got {class_weight!r}")
     labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1).astype(np.int64)
-    table = np.ones(max([int(labels.max(initial=0)), *map(int, class_weight)]) + 1, np.float32)
+    table: NDArray[np.float32] = np.ones(max([int(labels.max(initial=0)), *map(int, class_weight)]) + 1, np.float32)
     for label, weight in class_weight.items():
         table[int(label)] = weight
-    return table[labels]
+    weights: NDArray[np.float32] = table[labels]
+    return weights
 
 
 def check_finite(arrays: Sequence[NDArray[Any] | None], name: str) -> None:

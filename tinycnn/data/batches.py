@@ -64,18 +64,18 @@ class ArrayBatches:
         self.batch_size = min(check_count(batch_size, "batch_size"), data.size)
         self.shuffle = shuffle
         self.dtype = np.dtype(dtype)
-        self.steps = -(-data.size // self.batch_size)
+        self.steps: int | None = -(-data.size // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         order = random.generator().permutation(self.data.size) if self.shuffle else None
         readers = [[self._reader(a, kind, order) for a in arrays] for kind, arrays in self.data.parts()]
         for start in range(0, self.data.size, self.batch_size):
             stop = min(start + self.batch_size, self.data.size)
-            x, y, weights = [[read(start, stop) for read in group] for group in readers]
+            x, y, weights = ([read(start, stop) for read in group] for group in readers)
             yield Batch(x, y, weights, self.data.structure, stop - start)
 
-    def _reader(self, array: NDArray[Any] | None, kind: str, order: NDArray[np.int64] | None) -> Callable[[int, int], NDArray[Any] | None]:
-        """A function (start, stop) -> the rows at these places of the order, in the dtype they shall have."""
+    def _reader(self, array: NDArray[Any] | None, kind: str, order: NDArray[np.int64] | None) -> Callable[[int, int], Any]:
+        """A function (start, stop) -> the rows at these places of the order, in the dtype they shall have; None for no array."""
         if array is None:
             return lambda start, stop: None
         dtype = array.dtype if kind == "y" and array.dtype.kind != "f" else self.dtype

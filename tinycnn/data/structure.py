@@ -15,7 +15,7 @@ from tinycnn.ops import convert_to_numpy
 __all__ = ["Structure", "flatten", "is_stream", "pack"]
 
 #: How a flat list was given: None for a lone array, `list`, or the keys of a dict.
-Structure: TypeAlias = type[list] | tuple[str, ...] | None
+Structure: TypeAlias = type[list[Any]] | tuple[str, ...] | None
 
 
 def flatten(value: Any, name: str, keys: Sequence[str] | None = None) -> tuple[list[NDArray[Any]], Structure]:

@@ -75,7 +75,7 @@ class Feed:
         for weight in weights:
             if weight.dtype.kind not in "fiub":
                 raise DTypeError(f"sample_weight must hold numbers, got dtype {weight.dtype}")
-        return list(weights) * len(targets) if len(weights) == 1 else list(weights)
+        return [*weights] * len(targets) if len(weights) == 1 else [*weights]
 
     def from_arrays(self, data: ArrayData, batch_size: int | None, shuffle: bool = False) -> ArrayBatches:
         """Admit the data and cut it, into batches of 32 by default."""

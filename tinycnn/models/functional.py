@@ -28,16 +28,16 @@ class Functional(Model):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.inputs = _listed(inputs, "inputs")
-        self.outputs = _listed(outputs, "outputs")
-        self._nodes, found = graph.trace(self.inputs, self.outputs)
+        self._inputs = _listed(inputs, "inputs")
+        self._outputs = _listed(outputs, "outputs")
+        self._nodes, found = graph.trace(self._inputs, self._outputs)
         self._sublayers = graph.ordered_layers(found)
         names = [layer.name for layer in self._sublayers]
         for name in names:
             if names.count(name) > 1:
                 raise ArgumentError(f"layer names must be unique, and two layers are named {name!r}")
-        self._input_names = list(inputs) if isinstance(inputs, Mapping) else [_name(t) for t in self.inputs]
-        self._output_names = list(outputs) if isinstance(outputs, Mapping) else _unique([_name(t) for t in self.outputs])
+        self._input_names = list(inputs) if isinstance(inputs, Mapping) else [_name(t) for t in self._inputs]
+        self._output_names = list(outputs) if isinstance(outputs, Mapping) else _unique([_name(t) for t in self._outputs])
         self._output_form = dict if isinstance(outputs, Mapping) else list if isinstance(outputs, (list, tuple)) else None
         self.built = True
 
@@ -48,16 +48,16 @@ class Functional(Model):
             if set(inputs) != set(self._input_names):
                 raise ArgumentError(f"inputs must be a dict with the keys {self._input_names}, got {list(inputs)}")
             inputs = [inputs[name] for name in self._input_names]
-        if isinstance(inputs, (list, tuple)) and len(inputs) == 1 == len(self.inputs) and hasattr(inputs[0], "shape"):
+        if isinstance(inputs, (list, tuple)) and len(inputs) == 1 == len(self._inputs) and hasattr(inputs[0], "shape"):
             inputs = inputs[0]
         return super().__call__(inputs, training)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The layers, each after those it reads from."""
         given = inputs if isinstance(inputs, list) else [inputs]
-        values = {id(t): value for t, value in zip(self.inputs, given, strict=True)}
+        values = {id(t): value for t, value in zip(self._inputs, given, strict=True)}
         graph.run(self._nodes, values, training)
-        results = [values[id(t)] for t in self.outputs]
+        results = [values[id(t)] for t in self._outputs]
         if self._output_form is dict:
             return dict(zip(self._output_names, results, strict=True))
         return results if self._output_form is list else results[0]
@@ -65,9 +65,9 @@ class Functional(Model):
     def _check_inputs(self, input_shape: Any) -> None:
         """ShapeError unless the inputs are as many, and of the shapes, as the model was drawn with."""
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-        if len(shapes) != len(self.inputs):
-            raise ShapeError(f"model {self.name!r} expects {len(self.inputs)} inputs {self._input_names}, got {len(shapes)}")
-        for name, shape, tensor in zip(self._input_names, shapes, self.inputs, strict=True):
+        if len(shapes) != len(self._inputs):
+            raise ShapeError(f"model {self.name!r} expects {len(self._inputs)} inputs {self._input_names}, got {len(shapes)}")
+        for name, shape, tensor in zip(self._input_names, shapes, self._inputs, strict=True):
             check_shape(self.name, shape, tensor.shape, f"input {name!r}")
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -78,13 +78,13 @@ class Functional(Model):
 
     def _shapes(self, shapes: list[Shape]) -> list[Shape]:
         """The outputs' shapes for the inputs' shapes."""
-        known: dict[int, Any] = {id(t): shape for t, shape in zip(self.inputs, shapes, strict=True)}
+        known: dict[int, Any] = {id(t): shape for t, shape in zip(self._inputs, shapes, strict=True)}
         for node in self._nodes:
             if node.inputs:
                 read = [known[id(t)] for t in node.inputs]
                 made = node.layer.compute_output_shape(read if node.takes_list else read[0])
                 known |= {id(t): made if t.index is None else made[t.index] for t in node.outputs}
-        return [known[id(t)] for t in self.outputs]
+        return [known[id(t)] for t in self._outputs]
 
     def _predicted_shapes(self, data: ArrayData) -> list[Shape]:
         shapes = [(None, *a.shape[1:]) for a in data.x]
@@ -95,22 +95,32 @@ class Functional(Model):
     @property
     def input_shape(self) -> Any:
         """The shape of the input, or a list of them."""
-        return self.inputs[0].shape if len(self.inputs) == 1 else [t.shape for t in self.inputs]
+        return self._inputs[0].shape if len(self._inputs) == 1 else [t.shape for t in self._inputs]
 
     @property
     def output_shape(self) -> Any:
         """The shape of the output, or a list of them."""
-        return self.outputs[0].shape if len(self.outputs) == 1 else [t.shape for t in self.outputs]
+        return self._outputs[0].shape if len(self._outputs) == 1 else [t.shape for t in self._outputs]
 
     @property
     def input(self) -> Any:
         """The symbolic input, or a list of them."""
-        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
+        return self._inputs[0] if len(self._inputs) == 1 else self.inputs
 
     @property
     def output(self) -> Any:
         """The symbolic output, or a list of them."""
-        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+        return self._outputs[0] if len(self._outputs) == 1 else self.outputs
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs."""
+        return list(self._outputs)
 
     @property
     def input_names(self) -> list[str]:

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinycnn.autograd import no_grad
-from tinycnn.data import ArrayData, pack
 from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
 from tinycnn.layers import Layer
 from tinycnn.layers.shapes import Shape
@@ -57,29 +55,6 @@ class Model(Trainer):
             if layer.name == name:
                 return layer
         raise ArgumentError(f"there is no layer {name!r}; there are {', '.join(layer.name for layer in layers)}")
-
-    # ---- what the trainer asks
-    @property
-    def input_names(self) -> list[str] | None:
-        """Names of the inputs; None if they are not known, as in a subclassed model."""
-        return None
-
-    @property
-    def output_names(self) -> list[str] | None:
-        """Names of the outputs; None if they are not known, as in a subclassed model."""
-        return None
-
-    def _predicted_shapes(self, data: ArrayData) -> list[Shape]:
-        """The outputs' shapes for such data. Builds the model if it is not built: here by trying one sample."""
-        sample = pack([a[:1] for a in data.x], data.structure)
-        with no_grad():
-            return [output.shape for output in self._as_outputs(self(sample, training=False))]
-
-    def _as_outputs(self, outputs: Any) -> list[Any]:
-        """What `call` gave, as a list; of a dict, in the order of `output_names` or its own."""
-        if isinstance(outputs, dict):
-            return [outputs[name] for name in self.output_names or outputs]
-        return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
     # ---- files
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinycnn import losses, metrics
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.losses import Loss
+from tinycnn.losses import Loss, LossFunctionWrapper
 from tinycnn.metrics import Mean, Metric
 
 __all__ = ["Objective"]
@@ -45,7 +45,7 @@ class Objective:
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
-        self._loss = _each(loss, losses.get)
+        self._loss = _each(loss, _as_loss)
         self._loss_weights = loss_weights
         self._metrics = metrics
         self._weighted_metrics = weighted_metrics
@@ -156,6 +156,12 @@ class Objective:
         """Begin new means."""
         for mean in self._means:
             mean.reset_state()
+
+
+def _as_loss(identifier: Any) -> Loss | None:
+    """An instance of Loss, from anything that Keras takes."""
+    found = losses.get(identifier)
+    return found if found is None or isinstance(found, Loss) else LossFunctionWrapper(found)
 
 
 def _each(value: Any, function: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinycnn.data import ArrayData
@@ -195,7 +195,7 @@ class Sequential(Model):
         return {"name": self.name, "trainable": self.trainable, "layers": [serialize(layer) for layer in (*first, *self._sublayers)]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Sequential:
+    def from_config(cls, config: Mapping[str, Any]) -> Sequential:
         """A new model of new layers, with new weights."""
         unknown = set(config) - {"name", "trainable", "layers"}
         if unknown or not isinstance(config.get("layers"), list):

@@ -1,4 +1,4 @@
-"""compile, fit, evaluate and predict: the part of a model that trains."""
+"""fit, evaluate and predict."""
 
 from __future__ import annotations
 
@@ -7,111 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from tinycnn import optimizers
 from tinycnn.autograd import Tensor, no_grad
 from tinycnn.callbacks import Callback, CallbackList, History, ProgbarLogger
 from tinycnn.callbacks.progbar_logger import resolve_verbose
-from tinycnn.data import ArrayData, Batch, Epochs, check_count, is_stream, pack, split_validation
-from tinycnn.errors import ArgumentError, NotBuiltError
-from tinycnn.layers import Layer
-from tinycnn.models.building import undone_on_error
+from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream, pack, split_validation
+from tinycnn.errors import ArgumentError
+from tinycnn.models.compiled import Compiled
 from tinycnn.models.feeding import Feed
-from tinycnn.models.objective import Objective
 from tinycnn.models.outputs import as_arrays, as_list, joined, presented
 
 __all__ = ["Trainer"]
 
 
-class Trainer(Layer):
-    """A layer that can be trained. Arguments, defaults and results are those of `keras.Model`; differences are said."""
+class Trainer(Compiled):
+    """A compiled model that trains. Arguments, defaults and results are those of `keras.Model`; differences are said."""
 
-    #: Set it to end the training (see `Callback`).
-    stop_training: bool = False
-    optimizer: Any = None
     #: The `History` of the last `fit`, also of one that was interrupted.
     history: History | None = None
-    _objective: Objective | None = None
-    _jit_compile: str | bool = "auto"
-
-    # ---- compile
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: str | bool = "auto",
-        auto_scale_loss: bool = True,
-    ) -> None:
-        """Choose how the model is trained. May be called again; weights stay.
-
-        Args:
-            optimizer: anything `optimizers.get` takes.
-            loss: anything `losses.get` takes; for several outputs a list or a dict by output name.
-            loss_weights: for several outputs, numbers in a list or a dict.
-            metrics: a list of anything `metrics.get` takes; "accuracy" is chosen by the shapes of outputs and targets.
-            weighted_metrics: metrics that use sample weights and class weights.
-            run_eagerly: as jit_compile=False.
-            steps_per_execution: must be 1: there is no graph to run several steps of.
-            jit_compile: "auto" and True allow layers to be run fused; False runs them one by one. The results agree within rounding.
-            auto_scale_loss: means nothing here: it is for float16.
-
-        Raises:
-            ArgumentError, DTypeError: naming the argument; what was compiled before stays.
-        """
-        if steps_per_execution != 1:
-            raise ArgumentError(f"steps_per_execution must be 1, got {steps_per_execution!r}")
-        if jit_compile not in ("auto", True, False):
-            raise ArgumentError(f"jit_compile must be 'auto', True or False, got {jit_compile!r}")
-        if run_eagerly and jit_compile is True:
-            raise ArgumentError("run_eagerly=True and jit_compile=True exclude each other")
-        chosen = optimizers.get(optimizer)
-        self._objective = Objective(loss, loss_weights, metrics, weighted_metrics)
-        self.optimizer = chosen
-        self._jit_compile = False if run_eagerly else jit_compile
-        self.stop_training = False
-
-    @property
-    def compiled(self) -> bool:
-        """Whether `compile` was called."""
-        return self._objective is not None
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The mean of the loss and the compiled metrics; the latter once the model has seen data."""
-        return [] if self._objective is None else self._objective.metrics
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """Names of what `evaluate` returns."""
-        return [] if self._objective is None else self._objective.names
-
-    def _compiled(self, method: str) -> Objective:
-        """The objective; NotBuiltError if there is none, or nothing to minimise."""
-        if self._objective is None:
-            raise NotBuiltError(f"{method}() needs a compiled model: call compile(optimizer, loss) first")
-        if not self._objective.has_loss():
-            raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
-        return self._objective
 
     # ---- data
-    def _admit_inputs(self, data: ArrayData) -> None:
-        """Refuse inputs that do not fit; build the model if it is not."""
-        with undone_on_error(self):
-            self._predicted_shapes(data)
-
-    def _admit_targets(self, data: ArrayData) -> None:
-        """Refuse inputs or targets that do not fit, before anything is built or changed."""
-        if not data.y:
-            raise ArgumentError("y must be given")
-        with undone_on_error(self):
-            shapes = self._predicted_shapes(data)
-            names = self.output_names or ([f"output_{i + 1}" for i in range(len(shapes))] if len(shapes) > 1 else ["output"])
-            self._compiled("fit").resolve(names, data.y, shapes)
-
     def _feed(self, targets: bool, class_weight: Mapping[int, float] | None = None, finite: bool = False) -> Feed:
         admit = self._admit_targets if targets else self._admit_inputs
         return Feed(admit, self.input_names, self.output_names, np.dtype(self.dtype), class_weight, finite)
@@ -190,7 +104,7 @@ class Trainer(Layer):
             if is_stream(x):
                 raise ArgumentError("validation_split needs arrays, got a stream of batches as x")
             train, held_out = split_validation(feed.arrays(x, y, sample_weight), validation_split)
-            source = feed.from_arrays(train, batch_size, shuffle)
+            source: Batches = feed.from_arrays(train, batch_size, shuffle)
             validation = Epochs(feed.from_arrays(held_out, validation_batch_size or batch_size), validation_steps)
         else:
             source = feed(x, y, sample_weight, batch_size, shuffle)
