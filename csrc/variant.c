@@ -36,6 +36,8 @@
 #include "kernels/pool.h"
 #include "kernels/softmax.h"
 
+#include "simd/transpose.h"
+#include "ukr/peak.h"
 #include "ukr/tile.h"
 #include "ukr/depthwise.h"
 #include "kernels/multiply.h"

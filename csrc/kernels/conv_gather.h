@@ -21,7 +21,7 @@ static int pack_taps(void *context, int64_t chunk) {
     for (int64_t group = 0; group < p->groups; group++) {
         const operand b = phase_operand(p, f, group);
         const real *w = p->w + f->tap[chunk] * tap_size + group * (adjoint ? source : result);
-        operand_pack(&b, chunk * source, source, w, row, adjoint);
+        for (int64_t index = 0; index < operand_panels(result); index++) operand_pack(&b, index, chunk * source, source, w, row, adjoint);
     }
     return TC_OK;
 }

@@ -86,7 +86,7 @@ static void gradient_unit(const gradient *p, const gradient_block *block, int64_
         return;
     }
     const operand b = {block->direct ? dy : NULL, g->out_channels, block->packed, cells, block->out};
-    if (!block->direct) operand_pack(&b, 0, cells, dy, g->out_channels, false);
+    if (!block->direct) operand_pack(&b, 0, 0, cells, dy, g->out_channels, false);
     const product of_unit = {
         .a = x,
         .a_row = block->x_row,
@@ -117,7 +117,7 @@ static int gradient_chunk(void *context, int64_t chunk) {
     block.first += group * in;
     block.out_first += group * out;
     block.pixel = block.channels * p->repeat;
-    block.plain = axis_is_plain(&p->rows) && axis_is_plain(&p->columns) && block.pixel == g->in_channels;
+    block.plain = axis_is_plain(&p->rows) && axis_is_plain(&p->columns) && block.channels == g->in_channels && p->repeat == 1;
     block.direct = block.out == g->out_channels && block.out % VLEN == 0;
     block.copy_rows = block.plain ? g->in_h : axis_span(&p->rows, p->unit_rows);
     block.copy_columns = block.plain ? g->in_w : axis_span(&p->columns, g->out_w);

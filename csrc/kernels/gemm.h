@@ -15,10 +15,10 @@ typedef struct {
 
 static int gemm_pack(void *context, int64_t chunk) {
     const gemm_job *job = context;
-    const range k = chunk_range(chunk, RUN_MAX, job->b.k);
-    const int64_t stride = job->transpose_b ? job->b.k : job->b.columns;
+    const int64_t panels = operand_panels(job->b.columns), stride = job->transpose_b ? job->b.k : job->b.columns;
+    const range k = chunk_range(chunk / panels, RUN_MAX, job->b.k);
     const real *from = job->b_matrix + (job->transpose_b ? k.begin : k.begin * stride);
-    operand_pack(&job->b, k.begin, k.end - k.begin, from, stride, job->transpose_b);
+    operand_pack(&job->b, chunk % panels, k.begin, k.end - k.begin, from, stride, job->transpose_b);
     return TC_OK;
 }
 
@@ -57,7 +57,7 @@ static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t 
     };
     job.product.n_runs = append_run(runs, 0, 0, k, job.product.a_step);
     for (int64_t i = 0; i < rows; i++) a_row[i] = i * job.a_row_step, c_row[i] = i * n;
-    int status = room ? tc_parallel_for(ceil_div(k, RUN_MAX), gemm_pack, &job) : TC_OK;
+    int status = room ? tc_parallel_for(n_runs * panels, gemm_pack, &job) : TC_OK;
     if (status == TC_OK) status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), gemm_chunk, &job);
     tc_free(scratch, bytes);
     return status;

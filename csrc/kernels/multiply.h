@@ -55,28 +55,27 @@ static inline void clear(real *to, int64_t n) {
     if (i < n) v_store_n(to + i, v_zero(), (int)(n - i));
 }
 
-// to[k, n] = from[n * stride + k], a vector of columns at a time so that the lines it reads stay in L1.
+// to[k, n] = from[n * stride + k], a vector of columns at a time so that whole lines are written.
 static void pack_transposed(real *to, int64_t to_stride, const real *from, int64_t stride, int64_t k, int64_t columns) {
-    for (int64_t n0 = 0; n0 < columns; n0 += VLEN) {
-        const int64_t width = min_i64(VLEN, columns - n0);
-        for (int64_t i = 0; i < k; i++)
-            for (int64_t n = 0; n < width; n++) to[i * to_stride + n0 + n] = from[(n0 + n) * stride + i];
-    }
+    const int64_t whole_k = k - k % QUAD, whole_columns = columns - columns % QUAD;
+    for (int64_t first = 0; first < whole_columns; first += VLEN)
+        for (int64_t i = 0; i < whole_k; i += QUAD)
+            for (int64_t n = first; n < min_i64(first + VLEN, whole_columns); n += QUAD)
+                transpose_quad(to + i * to_stride + n, to_stride, from + n * stride + i, stride);
+    for (int64_t n = 0; n < columns; n++)
+        for (int64_t i = n < whole_columns ? whole_k : 0; i < k; i++) to[i * to_stride + n] = from[n * stride + i];
 }
 
-// Packs rows k_begin .. k_begin + k - 1 of the panels that need it. `from` is that part of the matrix: (k, columns) with rows `stride`
-// apart, or, transposed, (columns, k).
-static void operand_pack(const operand *b, int64_t k_begin, int64_t k, const real *from, int64_t stride, bool transposed) {
-    const int64_t panels = operand_panels(b->columns);
-    for (int64_t index = b->direct ? panels - 1 : 0; index < panels; index++) {
-        const panel to = operand_panel(b, index);
-        if (!to.packed) continue;
-        real *row = (real *)to.b + k_begin * to.stride;
-        if (transposed) pack_transposed(row, to.stride, from + to.first * stride, stride, k, to.columns);
-        for (int64_t i = 0; i < k; i++, row += to.stride) {
-            if (!transposed) copy(row, from + i * stride + to.first, to.columns);
-            clear(row + to.columns, to.stride - to.columns);
-        }
+// Packs rows k_begin .. k_begin + k - 1 of a panel, unless it is direct. `from` is that part of the matrix: (k, columns) with rows
+// `stride` apart, or, transposed, (columns, k).
+static void operand_pack(const operand *b, int64_t index, int64_t k_begin, int64_t k, const real *from, int64_t stride, bool transposed) {
+    const panel to = operand_panel(b, index);
+    if (!to.packed) return;
+    real *row = b->packed + (b->direct ? 0 : b->k * to.first) + k_begin * to.stride;
+    if (transposed) pack_transposed(row, to.stride, from + to.first * stride, stride, k, to.columns);
+    for (int64_t i = 0; i < k; i++, row += to.stride) {
+        if (!transposed) copy(row, from + i * stride + to.first, to.columns);
+        clear(row + to.columns, to.stride - to.columns);
     }
 }
 

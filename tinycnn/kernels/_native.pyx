@@ -415,3 +415,13 @@ def adam_step(w, g, m, v, double alpha, double beta_1, double beta_2, double eps
     cdef void *v_data = writable(v, size, dtype)
     with nogil:
         check(tc_adam_step(dtype, size, w_data, g_data, m_data, v_data, alpha, beta_1, beta_2, epsilon))
+
+
+# ---- a yardstick
+def fma_peak(dtype, int64_t iterations):
+    """The floating-point operations that `iterations` rounds of independent multiply-adds make on all threads; time the call."""
+    cdef tc_dtype real = real_of(empty((0,), dtype))
+    cdef double flop
+    with nogil:
+        check(tc_fma_peak(real, iterations, &flop))
+    return flop
