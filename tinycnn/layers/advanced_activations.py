@@ -45,7 +45,7 @@ class LeakyReLU(_SameShape):
 
 @register("layer")
 class ReLU(_SameShape):
-    """max_value where x >= max_value, x where x >= threshold, else negative_slope * (x - threshold): by default max(x, 0).
+    """max_value where x >= max_value, x where x > threshold, else negative_slope * (x - threshold): by default max(x, 0).
 
     Args:
         max_value: >= 0, or None for no limit.

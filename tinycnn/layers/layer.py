@@ -122,10 +122,9 @@ class Layer(WeightHolder):
         if any(isinstance(part, SymbolicTensor) for part in parts):
             return self._call_symbolically(inputs, training)
         inputs = _map(self._as_tensor, inputs)
-        shape = _map(lambda x: x.shape, inputs)
+        self._check_inputs(_map(lambda x: x.shape, inputs))
         if not self.built:
             self.build(_map(lambda x: (None, *x.shape[1:]), inputs))
-        self._check_inputs(shape)
         before = _mode.training
         _mode.training = before if training is None else bool(training)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from tinycnn import initializers, ops
 from tinycnn.autograd import Tensor, Variable
 from tinycnn.errors import NotBuiltError, ShapeError
 from tinycnn.saving.configurable import Configurable
+
+if TYPE_CHECKING:
+    from tinycnn.layers.layer import Layer
 
 __all__ = ["WeightHolder"]
 
@@ -86,7 +89,7 @@ class WeightHolder(Configurable):
         self._trainable_variables.append(variable)
         variable.trainable = self._trainable
 
-    def sublayers(self) -> Iterator[WeightHolder]:
+    def sublayers(self) -> Iterator[Layer]:
         """The layers kept in attributes, directly or in lists, tuples and dicts; each once."""
         seen = {id(self)}
         for value in vars(self).values():
@@ -95,12 +98,12 @@ class WeightHolder(Configurable):
             for part in parts:
                 if isinstance(part, WeightHolder) and id(part) not in seen:
                     seen.add(id(part))
-                    yield part
+                    yield cast("Layer", part)
 
-    def walk(self) -> Iterator[WeightHolder]:
+    def walk(self) -> Iterator[Layer]:
         """This layer and all below it, each once."""
         seen: set[int] = set()
-        stack: list[WeightHolder] = [self]
+        stack = [cast("Layer", self)]
         while stack:
             layer = stack.pop()
             if id(layer) not in seen:
