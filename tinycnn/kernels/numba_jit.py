@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 Array: TypeAlias = NDArray[Any]
+U = np.uintp  # an unsigned index cannot wrap around, so the loop over it is vectorised
 
 
 def load() -> KernelSet:
@@ -109,7 +110,8 @@ def _leaky_rows(y, x, b, alpha, start, stop):
 @jit
 def _leaky_backward(dx, dy, y, alpha, start, stop):
     one = dy.dtype.type(1)
-    for e in range(start, stop):
+    for i in range(start, stop):
+        e = U(i)
         dx[e] = dy[e] * (one if y[e] > 0 else alpha)
 
 
@@ -208,7 +210,8 @@ def dropout_mask(shape: tuple[int, ...], threshold: int, scale: float, seed: int
 # ---------------------------------------------------------------------------------------------------- optimizer steps
 @jit
 def _sgd_elements(w, g, m, learning_rate, momentum, nesterov, start, stop):
-    for e in range(start, stop):
+    for i in range(start, stop):
+        e = U(i)
         step = learning_rate * g[e]
         m[e] = momentum * m[e] - step
         w[e] += momentum * m[e] - step if nesterov else m[e]
@@ -216,7 +219,8 @@ def _sgd_elements(w, g, m, learning_rate, momentum, nesterov, start, stop):
 
 @jit
 def _adam_elements(w, g, m, v, alpha, rest_1, rest_2, epsilon, start, stop):
-    for e in range(start, stop):
+    for i in range(start, stop):
+        e = U(i)
         m[e] += (g[e] - m[e]) * rest_1
         v[e] += (g[e] * g[e] - v[e]) * rest_2
         w[e] -= alpha * m[e] / (np.sqrt(v[e]) + epsilon)
