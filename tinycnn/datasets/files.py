@@ -173,7 +173,7 @@ class _PoochBar:
 
     @property
     def total(self) -> int | None:
-        return self._progress.tasks[0].total  # type: ignore[no-any-return]
+        return self._progress.tasks[0].total
 
     @total.setter
     def total(self, size: int) -> None:

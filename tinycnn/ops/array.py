@@ -63,7 +63,7 @@ def moveaxis(x: TensorLike, source: int, destination: int) -> Tensor:
     x = convert_to_tensor(x)
     start, end = normalize_axis(source, x.ndim, "source"), normalize_axis(destination, x.ndim, "destination")
     if start == end:
-        return x
+        return convert_to_tensor(x)
     order = [i for i in range(x.ndim) if i != start]
     order.insert(end, start)
     return transpose(x, order)
