@@ -162,7 +162,8 @@ static int gradient_sum(void *context, int64_t chunk) {
 
 static int conv2d_backward_kernel(const tc_conv2d *g, const real *x, const real *dy, real *dw) {
     const bool depthwise = conv_is_depthwise(g);
-    gradient p = {.g = *g, .depthwise = depthwise, .rows = conv_rows(g, false), .columns = conv_columns(g, false), .x = x, .dy = dy, .dw = dw};
+    gradient p = {
+        .g = *g, .depthwise = depthwise, .rows = conv_rows(g, false), .columns = conv_columns(g, false), .x = x, .dy = dy, .dw = dw};
     p.g.groups = depthwise ? 1 : g->groups;
     p.repeat = depthwise ? g->out_channels / g->in_channels : 1;
     const int64_t size = gradient_size(&p);

@@ -23,8 +23,8 @@ static inline void transpose_quad(real *to, int64_t to_stride, const real *from,
 #else
     const quad low[2] = {SHUFFLE(a[0], a[1], 0, 4, 1, 5), SHUFFLE(a[2], a[3], 0, 4, 1, 5)};
     const quad high[2] = {SHUFFLE(a[0], a[1], 2, 6, 3, 7), SHUFFLE(a[2], a[3], 2, 6, 3, 7)};
-    const quad b[QUAD] = {SHUFFLE(low[0], low[1], 0, 1, 4, 5), SHUFFLE(low[0], low[1], 2, 3, 6, 7),
-                          SHUFFLE(high[0], high[1], 0, 1, 4, 5), SHUFFLE(high[0], high[1], 2, 3, 6, 7)};
+    const quad b[QUAD] = {SHUFFLE(low[0], low[1], 0, 1, 4, 5), SHUFFLE(low[0], low[1], 2, 3, 6, 7), SHUFFLE(high[0], high[1], 0, 1, 4, 5),
+                          SHUFFLE(high[0], high[1], 2, 3, 6, 7)};
 #endif
     for (int j = 0; j < QUAD; j++) memcpy(to + j * to_stride, b + j, sizeof(quad));
 }

@@ -15,7 +15,8 @@ typedef struct {
     const int64_t *y_row;
 } depthwise_product;
 
-__attribute__((always_inline)) static inline void depthwise_tile(const int cells, const depthwise_product *p, int64_t first, int64_t c, int n) {
+__attribute__((always_inline)) static inline void depthwise_tile(const int cells, const depthwise_product *p, int64_t first, int64_t c,
+                                                                 int n) {
     vreal sum[DEPTHWISE_CELLS];
     const vreal start = p->start ? load_columns(p->start + c, n) : v_zero();
 #pragma GCC unroll 8
@@ -54,7 +55,8 @@ typedef struct {
     int64_t dw_stride;
 } depthwise_gradient;
 
-__attribute__((always_inline)) static inline void depthwise_taps(const int taps, const depthwise_gradient *p, int64_t first, int64_t c, int n) {
+__attribute__((always_inline)) static inline void depthwise_taps(const int taps, const depthwise_gradient *p, int64_t first, int64_t c,
+                                                                 int n) {
     const real *x[DEPTHWISE_TAPS], *dy = p->dy + c;
     real *dw = p->dw + first * p->dw_stride + c;
     vreal sum[DEPTHWISE_TAPS];

@@ -81,9 +81,9 @@ __attribute__((always_inline)) static inline void tiles(const int vectors, const
     for (int64_t t = 0, first = 0; t < n; t++) {
         const int64_t end = (t + 1) * rows / n;
         switch (end - first) {
-#define TILE(r)                                                     \
-    case r:                                                         \
-        if (r <= tile_rows(vectors)) tile(r, vectors, p, first);    \
+#define TILE(r)                                                  \
+    case r:                                                      \
+        if (r <= tile_rows(vectors)) tile(r, vectors, p, first); \
         break;
             TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #undef TILE
@@ -96,7 +96,11 @@ static void multiply_rows(const product *p, int64_t rows) {
     switch ((p->columns + VLEN - 1) / VLEN) {
         case 1: tiles(1, p, rows); break;
         case 2: tiles(2, p, rows); break;
-        case 3: if (MAX_VECTORS >= 3) tiles(3, p, rows); break;
-        case 4: if (MAX_VECTORS >= 4) tiles(4, p, rows); break;
+        case 3:
+            if (MAX_VECTORS >= 3) tiles(3, p, rows);
+            break;
+        case 4:
+            if (MAX_VECTORS >= 4) tiles(4, p, rows);
+            break;
     }
 }
