@@ -9,6 +9,9 @@ Operands are flat arrays, addressed by offset and step as unsigned numbers: a si
 test for that would keep the loop from being vectorised.
 """
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return"
+# Numba infers the types of what it compiles.
+
 from __future__ import annotations
 
 from typing import Any, TypeAlias

@@ -5,6 +5,9 @@ What costs an exponential per element (softmax, elu, sigmoid, tanh) is NumPy's, 
 Sums over many rows are carried in float64, as partial sums of fixed chunks added in their order.
 """
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return"
+# Numba infers the types of what it compiles.
+
 from __future__ import annotations
 
 import sys

@@ -26,7 +26,7 @@ _num_threads = default_num_threads()
 _pool: ThreadPoolExecutor | None = None
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+def jit(function: Callable[..., Any]) -> Any:
     """Compile without the GIL, division as in NumPy, a * b + c in one rounding; kept on disk where a folder can be written."""
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:

@@ -1,5 +1,8 @@
 """Max and average pooling in Numba: each window walks its cells on the image in (u, v) order, a cell being a vector of channels."""
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return"
+# Numba infers the types of what it compiles.
+
 from __future__ import annotations
 
 from typing import Any, TypeAlias

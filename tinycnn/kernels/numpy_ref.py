@@ -8,6 +8,9 @@ Operands come checked and in normal form (see `checked`). Sums over many rows ar
 invalid values are left on, and heed `numpy.errstate`.
 """
 
+# mypy: disable-error-code="no-any-return"
+# What an operation on arrays of either dtype gives is Any to NumPy's annotations.
+
 from __future__ import annotations
 
 import sys
