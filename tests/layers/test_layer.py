@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -436,6 +438,7 @@ def test_layers_as_activations() -> None:
 def test_old_ways_to_announce_the_input_shape() -> None:
     assert Conv2D(1, 3, input_shape=(28, 28, 1)).batch_input_shape == (None, 28, 28, 1)
     assert Dense(1, batch_input_shape=(4, 7)).batch_input_shape == (4, 7)
+    assert Dense(1, input_dim=7).batch_input_shape == (None, 7)
     assert Dense(1).batch_input_shape is None
     with pytest.raises(ShapeError, match="input_shape"):
         Dense(1, input_shape=7)
@@ -451,6 +454,17 @@ def test_old_import_paths() -> None:
     assert (Leaky, Conv, Core, Norm, Pool) == (LeakyReLU, Conv2D, Dense, BatchNormalization, MaxPooling2D)
     assert layers.Convolution2D is Conv2D
     assert layers.MaxPool2D is MaxPooling2D
+
+
+def test_copies_are_independent() -> None:
+    layer = Dense(2, activation="relu")
+    y = layer(Input((3,)))
+    twin = copy.deepcopy(layer)
+    twin.kernel.assign(np.zeros((3, 2)))
+    assert layer.kernel.numpy().any()
+    assert twin.output.shape == y.shape
+    assert [v.path for v in twin.weights] == [v.path for v in layer.weights]
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer)).kernel.numpy(), layer.kernel.numpy())
 
 
 def test_no_graph_under_no_grad() -> None:

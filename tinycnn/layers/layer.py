@@ -47,7 +47,7 @@ class Layer(WeightHolder):
         trainable: whether the weights are trained.
         dtype: "float32" or "float64": of weights, and what floating-point inputs are cast to; default: `config.floatx`.
         name: default: the class name in snake_case, with a number from the second on.
-        **kwargs: `input_shape` or `batch_input_shape`, as old scripts give to the first layer of a Sequential.
+        **kwargs: `input_shape`, `batch_input_shape` or `input_dim`, as old scripts give to the first layer of a Sequential.
 
     Raises:
         ArgumentError, DTypeError: naming the argument.
@@ -224,11 +224,13 @@ def _building(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 def _given_input_shape(who: str, kwargs: dict[str, Any]) -> Shape | None:
     """The old arguments that announce the input shape, with the batch; ArgumentError for any other argument."""
-    unknown = set(kwargs) - {"input_shape", "batch_input_shape"}
+    unknown = set(kwargs) - {"input_shape", "batch_input_shape", "input_dim"}
     if unknown:
         raise ArgumentError(f"{who} takes no argument {', '.join(map(repr, sorted(unknown)))}")
     if kwargs.get("batch_input_shape") is not None:
         return normalize_shape(kwargs["batch_input_shape"], "batch_input_shape")
+    if kwargs.get("input_dim") is not None:
+        return normalize_shape((None, kwargs["input_dim"]), "input_dim")
     if kwargs.get("input_shape") is not None:
         return (None, *normalize_shape(kwargs["input_shape"], "input_shape"))
     return None
