@@ -47,3 +47,13 @@ def test_a_backend_that_is_missing_is_left_out_unless_it_was_asked_for(monkeypat
     assert "c is left out: no c here\nnumba is left out: no numba here\n" in capsys.readouterr().out
     with pytest.raises(BackendError, match="no numba here"):
         bench.run_bench("numba")
+
+
+def test_the_c_backend_is_compared_with_the_fma_peak(monkeypatch, capsys):
+    if select.available_backends()["c"] != "available":
+        pytest.skip("the C kernels are not built")
+    monkeypatch.setattr(bench, "BUDGET", 0.0)
+    bench.run_bench("c")
+    printed = capsys.readouterr().out
+    assert "of peak" in printed
+    assert "FMA peak of this machine" in printed

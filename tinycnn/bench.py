@@ -6,6 +6,7 @@ so that a neighbour's load hits all of them alike; the ratios say more than the 
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ BATCH = 64
 #: Seconds for all cases and backends together, compiling not counted.
 BUDGET = 10.0
 _ROUNDS = 5
+#: Of the loop that measures the FMA peak: some ten milliseconds.
+_PEAK_ITERATIONS = 1_000_000
 #: Characters that the table needs; a pipe says it has 80.
 _TABLE_WIDTH = 100
 
@@ -115,7 +118,8 @@ def run_bench(backend: str | None = None) -> None:
             if name == backend:
                 raise
             print(f"{name} is left out: {error}")
-    _print_table(measure(cases(), backends, BUDGET), tuple(backends))
+    timings = measure(cases(), backends, BUDGET)
+    _print_table(timings, tuple(backends), _fma_peak() if "c" in backends else None)
 
 
 def _least_time(case: Case, kernels: KernelSet, seconds: float) -> float:
@@ -131,25 +135,43 @@ def _least_time(case: Case, kernels: KernelSet, seconds: float) -> float:
             return least
 
 
-def _print_table(timings: Sequence[Timing], backends: Sequence[str]) -> None:
-    """Rows are kernels; each backend has its time and how many times faster than the baseline it is."""
+def _fma_peak() -> float:
+    """FLOP per second of all threads at best: the C backend's multiply-adds on registers alone, the fastest of several rounds."""
+    binding: Any = importlib.import_module("tinycnn.kernels._native")
+    best = 0.0
+    for _ in range(_ROUNDS):
+        start = time.perf_counter()
+        flop = binding.fma_peak("float32", _PEAK_ITERATIONS)
+        best = max(best, flop / (time.perf_counter() - start))
+    return best
+
+
+def _print_table(timings: Sequence[Timing], backends: Sequence[str], peak: float | None) -> None:
+    """Rows are kernels; each backend has its time and how many times faster than the baseline it is; the first also its rate."""
     from rich.console import Console
     from rich.table import Table
 
     first = backends[0]
     table = Table(title=f"tinycnn kernels, batch {BATCH}, float32, threads: {select.get_num_threads()}")
+    if peak:
+        table.caption = f"FMA peak of this machine, as {first} reaches it: {peak / 1e9:.0f} GFLOP/s"
     table.add_column("kernel", no_wrap=True)
     for name in backends:
         table.add_column(f"{name}, ms", justify="right")
         if name != BASELINE:
             table.add_column(f"x {BASELINE}", justify="right")
     table.add_column(f"{first}, GFLOP/s", justify="right")
+    if peak:
+        table.add_column("of peak", justify="right")
     for timing in timings:
         row = [timing.case.name]
         for name in backends:
             row.append(f"{timing.seconds[name] * 1e3:.3f}")
             if name != BASELINE:
                 row.append(f"{timing.seconds[BASELINE] / timing.seconds[name]:.1f}")
-        row.append(f"{timing.case.flop / timing.seconds[first] / 1e9:.0f}" if timing.case.flop else "")
+        rate = timing.case.flop / timing.seconds[first]
+        row.append(f"{rate / 1e9:.0f}" if rate else "")
+        if peak:
+            row.append(f"{rate / peak:.0%}" if rate else "")
         table.add_row(*row)
     Console(width=max(Console().width, _TABLE_WIDTH)).print(table)
