@@ -17,15 +17,16 @@ typedef struct {
 
 __attribute__((always_inline)) static inline void depthwise_tile(const int cells, const depthwise_product *p, int64_t first, int64_t c,
                                                                  int n) {
+    const real *a[DEPTHWISE_CELLS];
     vreal sum[DEPTHWISE_CELLS];
     const vreal start = p->start ? load_columns(p->start + c, n) : v_zero();
 #pragma GCC unroll 8
-    for (int r = 0; r < cells; r++) sum[r] = start;
+    for (int r = 0; r < cells; r++) a[r] = p->a + p->a_row[first + r] + c, sum[r] = start;
     for (int64_t t = 0; t < p->taps; t++) {
         const vreal w = load_columns(p->w + p->tap[t] * p->channels + c, n);
-        const real *a = p->a + p->a_tap[t] + c;
+        const int64_t tap = p->a_tap[t];
 #pragma GCC unroll 8
-        for (int r = 0; r < cells; r++) sum[r] = v_fma(load_columns(a + p->a_row[first + r], n), w, sum[r]);
+        for (int r = 0; r < cells; r++) sum[r] = v_fma(load_columns(a[r] + tap, n), w, sum[r]);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < cells; r++) store_columns(p->y + p->y_row[first + r] + c, sum[r], n);
