@@ -47,6 +47,7 @@
 #include "kernels/conv_plan.h"
 #include "kernels/conv_gather.h"
 #include "kernels/conv_gradient.h"
+#include "kernels/conv_pool.h"
 
 extern const TC_TYPE(TC_SUFFIX) TC_JOIN(TC_ISA, TC_SUFFIX);
 

@@ -22,9 +22,11 @@ from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = [
     "Conv2dGeometry",
+    "ConvPool2dGeometry",
     "Padding",
     "Pool2dGeometry",
     "conv2d_geometry",
+    "conv_pool2d_geometry",
     "normalize_padding",
     "normalize_pair",
     "pool2d_geometry",
@@ -109,6 +111,19 @@ class Pool2dGeometry:
     def out_shape(self) -> tuple[int, int, int, int]:
         """(N, OH, OW, C)"""
         return self.batch, self.out_h, self.out_w, self.channels
+
+
+@dataclass(frozen=True, slots=True)
+class ConvPool2dGeometry:
+    """A convolution whose result goes through a 2x2 pooling of stride 2, as one step. Padding of the pooling is at the bottom / right."""
+
+    conv: Conv2dGeometry
+    pool: Pool2dGeometry
+
+    @property
+    def out_shape(self) -> tuple[int, int, int, int]:
+        """(N, PH, PW, O)"""
+        return self.pool.out_shape
 
 
 def normalize_pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
@@ -244,3 +259,20 @@ def pool2d_geometry(
             f"padding must be smaller than pool_size {(k_h, k_w)}, else a window would hold no input at all; got {padding!r}"
         )
     return Pool2dGeometry(n, h, w, c, out_h, out_w, k_h, k_w, s_h, s_w, top, bottom, left, right)
+
+
+def conv_pool2d_geometry(
+    x_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    *,
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    dilation_rate: int | Sequence[int] = 1,
+    groups: int | None = None,
+    pool_padding: Literal["same", "valid"] = "valid",
+) -> ConvPool2dGeometry:
+    """The geometry of `conv2d_geometry` with a 2x2 pooling of stride 2 behind it. Raises like `conv2d_geometry`, also for `pool_padding`."""
+    if pool_padding not in ("same", "valid"):
+        raise ArgumentError(f"pool_padding must be 'same' or 'valid', got {pool_padding!r}")
+    conv = conv2d_geometry(x_shape, kernel_shape, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups)
+    return ConvPool2dGeometry(conv, pool2d_geometry(conv.out_shape, pool_size=2, padding=pool_padding))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
-from tinycnn.geometry import conv2d_geometry, pool2d_geometry
+from tinycnn.geometry import conv2d_geometry, conv_pool2d_geometry, pool2d_geometry
 from tinycnn.kernels import select
 from tinycnn.kernels.spec import KernelSet
 
@@ -55,6 +55,10 @@ def calls(batch: int = 3, size: int = 7, channels: int = 6, dtype: Any = np.floa
     conv = conv2d_geometry((batch, size, size, channels), (3, 3, channels // 2, 10), padding="same", strides=(2, 1), groups=2)
     pool = pool2d_geometry((batch, size, size, channels), pool_size=(3, 2), strides=2, padding="same")
     argmax = random.integers(0, 6, pool.out_shape).astype(np.int32)
+    fused = conv_pool2d_geometry((batch, size, size, channels), (3, 3, channels, 10), padding="same", pool_padding="same")
+    image, kernel = normal(*fused.conv.in_shape), normal(*fused.conv.kernel_shape)
+    pooled = {"y": normal(*fused.out_shape), "argmax": random.integers(0, 2, fused.out_shape).astype(np.uint8)}
+    step = {"geometry": fused, "kind": "leaky_relu", "alpha": 0.1}
     rows, length = batch * size * size, 100 * batch * channels
     x, targets, vector = normal(rows, channels), positive(rows, channels), positive(channels)
     statistics = {"mean": normal(channels), "variance": vector, "gamma": normal(channels)}
@@ -68,6 +72,12 @@ def calls(batch: int = 3, size: int = 7, channels: int = 6, dtype: Any = np.floa
         Call("max_pool2d_backward", {"dy": normal(*pool.out_shape), "argmax": argmax}, {"geometry": pool}),
         Call("avg_pool2d_forward", {"x": normal(*pool.in_shape)}, {"geometry": pool}),
         Call("avg_pool2d_backward", {"dy": normal(*pool.out_shape)}, {"geometry": pool}),
+        Call("conv2d_pool_forward", {"x": image, "w": kernel, "b": normal(10)}, step),
+        Call(
+            "conv2d_pool_backward",
+            {"x": image, "w": kernel, **pooled, "dy": normal(*fused.out_shape)},
+            step | {"needs": (True, True, True)},
+        ),
         Call("matmul", {"a": x, "b": normal(channels, 33)}),
         Call("matmul", {"a": x, "b": normal(rows, 33)}, {"transpose_a": True}),
         Call("sum_rows", {"x": x}),
@@ -319,6 +329,8 @@ def test_nan_shows(kernels, call):
 
 def depends(call: Call, name: str, result: np.ndarray) -> bool:
     """Does this result of the call depend on that operand?"""
+    if call.method == "conv2d_pool_backward":  # dx depends on w, dw on x; y only decides
+        return name == "dy" or (name in "xw" and result.ndim == 4 and result.shape != call.arrays[name].shape)
     if call.method == "softmax_crossentropy_forward" and name == "targets":
         return result.ndim == 1  # the loss, not the probabilities
     if call.method == "batch_norm_backward":

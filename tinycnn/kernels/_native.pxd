@@ -1,6 +1,6 @@
 # csrc/tinycnn.h as Cython sees it: arrays are void pointers, whose real type the leading tc_dtype gives.
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "tinycnn.h" nogil:
     enum:
@@ -39,6 +39,12 @@ cdef extern from "tinycnn.h" nogil:
     int tc_max_pool2d_backward(tc_dtype, const tc_pool2d *, const void *dy, const int32_t *argmax, void *dx)
     int tc_avg_pool2d_forward(tc_dtype, const tc_pool2d *, const void *x, void *y)
     int tc_avg_pool2d_backward(tc_dtype, const tc_pool2d *, const void *dy, void *dx)
+    int tc_conv2d_pool_forward(
+        tc_dtype, const tc_conv2d *, const tc_pool2d *, tc_activation, double alpha, const void *x, const void *w, const void *b, void *y,
+        uint8_t *argmax)
+    int tc_conv2d_pool_backward(
+        tc_dtype, const tc_conv2d *, const tc_pool2d *, tc_activation, double alpha, const void *x, const void *w, const void *y,
+        const uint8_t *argmax, const void *dy, void *dx, void *dw, void *db)
     int tc_gemm(tc_dtype, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c)
     int tc_sum_rows(tc_dtype, int64_t rows, int64_t columns, const void *x, void *sums)
     int tc_bias_activation_forward(tc_dtype, tc_activation, int64_t rows, int64_t columns, const void *x, const void *b, double alpha, void *y)

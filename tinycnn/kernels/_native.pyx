@@ -79,8 +79,9 @@ def get_num_threads():
 
 
 # ---- operands
-cdef enum:
-    INT32 = 4  # the size of an argmax's elements
+cdef enum:  # the sizes of an argmax's elements
+    UINT8 = 1
+    INT32 = 4
 
 
 cdef void *pointer(array, Py_ssize_t elements, int item, int flags) except? NULL:
@@ -241,6 +242,44 @@ def avg_pool2d_backward(geometry, dy):
     with nogil:
         check(tc_avg_pool2d_backward(dtype, &g, dy_data, dx_data))
     return dx
+
+
+# ---- convolution to pooling
+def conv2d_pool_forward(geometry, kind, x, w, b, double alpha):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int code = ACTIVATIONS[kind]
+    cdef tc_conv2d conv = conv2d_of(geometry.conv)
+    cdef tc_pool2d pool = pool2d_of(geometry.pool)
+    y, argmax = empty(geometry.out_shape, x.dtype), empty(geometry.out_shape, np.uint8)
+    cdef const void *x_data = data(x, conv2d_inputs(&conv), dtype)
+    cdef const void *w_data = data(w, conv2d_weights(&conv), dtype)
+    cdef const void *b_data = optional(b, conv.out_channels, dtype)
+    cdef void *y_data = writable(y, pool2d_outputs(&pool), dtype)
+    cdef void *argmax_data = writable(argmax, pool2d_outputs(&pool), UINT8)
+    with nogil:
+        check(tc_conv2d_pool_forward(dtype, &conv, &pool, code, alpha, x_data, w_data, b_data, y_data, <uint8_t *>argmax_data))
+    return y, argmax
+
+
+def conv2d_pool_backward(geometry, kind, x, w, y, argmax, dy, double alpha, needs):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int code = ACTIVATIONS[kind]
+    cdef tc_conv2d conv = conv2d_of(geometry.conv)
+    cdef tc_pool2d pool = pool2d_of(geometry.pool)
+    shapes = x.shape, w.shape, (geometry.conv.out_channels,)
+    dx, dw, db = [empty(shape, x.dtype) if needed else None for shape, needed in zip(shapes, needs, strict=True)]
+    cdef const void *x_data = data(x, conv2d_inputs(&conv), dtype)
+    cdef const void *w_data = data(w, conv2d_weights(&conv), dtype)
+    cdef const void *y_data = data(y, pool2d_outputs(&pool), dtype)
+    cdef const void *argmax_data = data(argmax, pool2d_outputs(&pool), UINT8)
+    cdef const void *dy_data = data(dy, pool2d_outputs(&pool), dtype)
+    cdef void *dx_data = NULL if dx is None else writable(dx, conv2d_inputs(&conv), dtype)
+    cdef void *dw_data = NULL if dw is None else writable(dw, conv2d_weights(&conv), dtype)
+    cdef void *db_data = NULL if db is None else writable(db, conv.out_channels, dtype)
+    with nogil:
+        check(tc_conv2d_pool_backward(
+            dtype, &conv, &pool, code, alpha, x_data, w_data, y_data, <const uint8_t *>argmax_data, dy_data, dx_data, dw_data, db_data))
+    return dx, dw, db
 
 
 # ---- dense algebra

@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
-from tinycnn.geometry import Conv2dGeometry, Pool2dGeometry
+from tinycnn.geometry import Conv2dGeometry, ConvPool2dGeometry, Pool2dGeometry
 from tinycnn.kernels.operands import floating, inplace_operand, matrix, operand
-from tinycnn.kernels.spec import Activation, Array, IntArray
+from tinycnn.kernels.spec import Activation, Array, IntArray, PoolableActivation, SmallIntArray
 
 __all__ = ["CheckedKernels"]
+
+UINT8 = np.dtype(np.uint8)
 
 
 class CheckedKernels:
@@ -72,6 +74,38 @@ class CheckedKernels:
     def avg_pool2d_backward(self, geometry: Pool2dGeometry, dy: Array) -> Array:
         dy = operand("dy", dy, geometry.out_shape, floating("dy", dy))
         return self._bare.avg_pool2d_backward(geometry, dy)
+
+    # ------------------------------------------------------------------------------------------------ convolution to pooling
+    def conv2d_pool_forward(
+        self, geometry: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
+    ) -> tuple[Array, SmallIntArray]:
+        _check_activation(kind, alpha, PoolableActivation)
+        dtype, conv = floating("x", x), geometry.conv
+        x = operand("x", x, conv.in_shape, dtype)
+        w = operand("w", w, conv.kernel_shape, dtype)
+        b = None if b is None else operand("b", b, (conv.out_channels,), dtype)
+        return self._bare.conv2d_pool_forward(geometry, kind, x, w, b, float(alpha))
+
+    def conv2d_pool_backward(
+        self,
+        geometry: ConvPool2dGeometry,
+        kind: PoolableActivation,
+        x: Array,
+        w: Array,
+        y: Array,
+        argmax: SmallIntArray,
+        dy: Array,
+        alpha: float,
+        needs: tuple[bool, bool, bool],
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        _check_activation(kind, alpha, PoolableActivation)
+        dtype, conv, out_shape = floating("x", x), geometry.conv, geometry.out_shape
+        x = operand("x", x, conv.in_shape, dtype)
+        w = operand("w", w, conv.kernel_shape, dtype)
+        y = operand("y", y, out_shape, dtype)
+        argmax = operand("argmax", argmax, out_shape, UINT8)
+        dy = operand("dy", dy, out_shape, dtype)
+        return self._bare.conv2d_pool_backward(geometry, kind, x, w, y, argmax, dy, float(alpha), needs)
 
     # ------------------------------------------------------------------------------------------------ dense algebra
     def matmul(self, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False) -> Array:
@@ -170,8 +204,8 @@ def _channel_vectors(x: Array, **vectors: Array) -> list[Any]:
     return [operand(name, vector, x.shape[1:], x.dtype) for name, vector in vectors.items()]
 
 
-def _check_activation(kind: str, alpha: float) -> None:
-    if kind not in get_args(Activation):
-        raise ArgumentError(f"kind must be one of {', '.join(get_args(Activation))}, got {kind!r}")
+def _check_activation(kind: str, alpha: float, known: Any = Activation) -> None:
+    if kind not in get_args(known):
+        raise ArgumentError(f"kind must be one of {', '.join(get_args(known))}, got {kind!r}")
     if not alpha >= 0:
         raise ArgumentError(f"alpha must be >= 0, got {alpha!r}")

@@ -16,13 +16,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tinycnn.geometry import ConvPool2dGeometry
 from tinycnn.kernels import numpy_ref
 from tinycnn.kernels.checked import CheckedKernels
 from tinycnn.kernels.numba_conv import conv2d_backward_input, conv2d_backward_kernel, conv2d_forward, matmul
 from tinycnn.kernels.numba_pool import chunk_size, jit, run, set_num_threads
 from tinycnn.kernels.numba_pooling import avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward
 from tinycnn.kernels.numpy_ref import softmax, softmax_crossentropy_backward, softmax_crossentropy_forward
-from tinycnn.kernels.spec import Activation, KernelSet
+from tinycnn.kernels.spec import Activation, KernelSet, PoolableActivation
 
 __all__ = [
     "activation_backward",
@@ -36,6 +37,8 @@ __all__ = [
     "conv2d_backward_input",
     "conv2d_backward_kernel",
     "conv2d_forward",
+    "conv2d_pool_backward",
+    "conv2d_pool_forward",
     "dropout_mask",
     "load",
     "matmul",
@@ -137,6 +140,33 @@ def activation_backward(kind: Activation, dy: Array, y: Array, alpha: float) -> 
     slope = dy.dtype.type(alpha if kind == "leaky_relu" else 0)
     run(_leaky_backward, dy.size, chunk_size(dy.size, 4 * dy.size), dx.reshape(-1), dy.reshape(-1), y.reshape(-1), slope)
     return dx
+
+
+# ---------------------------------------------------------------------------------------------------- convolution to pooling
+def conv2d_pool_forward(
+    g: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
+) -> tuple[Array, Array]:
+    highest, argmax = max_pool2d_forward(g.pool, conv2d_forward(g.conv, x, w, b))
+    return bias_activation_forward(kind, highest, None, alpha), argmax.astype(np.uint8)
+
+
+def conv2d_pool_backward(
+    g: ConvPool2dGeometry,
+    kind: PoolableActivation,
+    x: Array,
+    w: Array,
+    y: Array,
+    argmax: Array,
+    dy: Array,
+    alpha: float,
+    needs: tuple[bool, bool, bool],
+) -> tuple[Array | None, Array | None, Array | None]:
+    dhighest = activation_backward(kind, dy, y, alpha)
+    dconv = max_pool2d_backward(g.pool, dhighest, argmax.astype(np.int32))
+    dx = conv2d_backward_input(g.conv, dconv, w) if needs[0] else None
+    dw = conv2d_backward_kernel(g.conv, x, dconv) if needs[1] else None
+    db = sum_rows(dhighest.reshape(-1, g.conv.out_channels)) if needs[2] else None
+    return dx, dw, db
 
 
 # ---------------------------------------------------------------------------------------------------- batch normalisation

@@ -20,9 +20,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn.geometry import Conv2dGeometry, Pool2dGeometry
+from tinycnn.geometry import Conv2dGeometry, ConvPool2dGeometry, Pool2dGeometry
 from tinycnn.kernels.checked import CheckedKernels
-from tinycnn.kernels.spec import Activation, KernelSet
+from tinycnn.kernels.spec import Activation, KernelSet, PoolableActivation
 
 Array: TypeAlias = NDArray[Any]  # float32 or float64, all of one call alike
 
@@ -183,6 +183,33 @@ def activation_backward(kind: Activation, dy: Array, y: Array, alpha: float) -> 
         case "tanh":
             derivative = 1 - y * y
     return np.asarray(dy * derivative, dy.dtype)
+
+
+# ---------------------------------------------------------------------------------------------------- convolution to pooling
+def conv2d_pool_forward(
+    g: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
+) -> tuple[Array, Array]:
+    highest, argmax = max_pool2d_forward(g.pool, conv2d_forward(g.conv, x, w, b))
+    return bias_activation_forward(kind, highest, None, alpha), argmax.astype(np.uint8)
+
+
+def conv2d_pool_backward(
+    g: ConvPool2dGeometry,
+    kind: PoolableActivation,
+    x: Array,
+    w: Array,
+    y: Array,
+    argmax: Array,
+    dy: Array,
+    alpha: float,
+    needs: tuple[bool, bool, bool],
+) -> tuple[Array | None, Array | None, Array | None]:
+    dhighest = activation_backward(kind, dy, y, alpha)
+    dconv = max_pool2d_backward(g.pool, dhighest, argmax)
+    dx = conv2d_backward_input(g.conv, dconv, w) if needs[0] else None
+    dw = conv2d_backward_kernel(g.conv, x, dconv) if needs[1] else None
+    db = sum_rows(dhighest.reshape(-1, g.conv.out_channels)) if needs[2] else None
+    return dx, dw, db
 
 
 # ---------------------------------------------------------------------------------------------------- softmax + cross-entropy

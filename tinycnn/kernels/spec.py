@@ -22,14 +22,17 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinycnn.geometry import Conv2dGeometry, Pool2dGeometry
+from tinycnn.geometry import Conv2dGeometry, ConvPool2dGeometry, Pool2dGeometry
 
-__all__ = ["Activation", "Array", "IntArray", "KernelSet"]
+__all__ = ["Activation", "Array", "IntArray", "KernelSet", "PoolableActivation", "SmallIntArray"]
 
 #: float32 or float64; NumPy's stubs lose the dtype in most functions, so it is checked at run time.
 Array: TypeAlias = NDArray[Any]
 IntArray: TypeAlias = NDArray[np.int32]
+SmallIntArray: TypeAlias = NDArray[np.uint8]
 Activation: TypeAlias = Literal["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh"]
+#: Those that never fall, and whose derivative is read off the sign of the output: they may be applied after a maximum.
+PoolableActivation: TypeAlias = Literal["linear", "relu", "leaky_relu"]
 
 
 class KernelSet(Protocol):
@@ -77,6 +80,37 @@ class KernelSet(Protocol):
 
     def avg_pool2d_backward(self, geometry: Pool2dGeometry, dy: Array) -> Array:
         """Each dy is spread evenly over its window's valid cells -> `in_shape`."""
+        ...
+
+    # ---- convolution + bias + activation + pooling as one step, at the pooled resolution
+    def conv2d_pool_forward(
+        self, geometry: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
+    ) -> tuple[Array, SmallIntArray]:
+        """act(max over each 2x2 window of conv(x, w) + b), and where that maximum is: -> y, argmax, both `out_shape`.
+
+        x, w and b as in `conv2d_forward`, kind and alpha as in `bias_activation_forward`: the activation never falls, so it may come last.
+        argmax (uint8) is the position u * 2 + v inside the window, of the maximum before the activation; ties and NaN as in
+        `max_pool2d_forward`. An algorithm that rounds differently from the direct sum may break ties differently.
+        """
+        ...
+
+    def conv2d_pool_backward(
+        self,
+        geometry: ConvPool2dGeometry,
+        kind: PoolableActivation,
+        x: Array,
+        w: Array,
+        y: Array,
+        argmax: SmallIntArray,
+        dy: Array,
+        alpha: float,
+        needs: tuple[bool, bool, bool],
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """The gradients -> dx, dw, db, each where `needs` asks for it, else None.
+
+        With g = dy * act'(y) at each window's argmax cell and 0 at the three others: `conv2d_backward_input` and
+        `conv2d_backward_kernel` of that, and db = sum of g over all windows.
+        """
         ...
 
     # ---- dense algebra

@@ -1,0 +1,164 @@
+// Convolution, bias, activation and 2x2 max-pooling as one step, whose operands and results are at the pooled resolution.
+//
+//     y[n,i,j,o] = act(max over u, v < 2 of z[n, 2i+u, 2j+v, o]),  z = conv(x, w) + b
+//     g = dy * act'(y) at the argmax of each window, 0 elsewhere;  db = sum g, dw and dx those of the convolution for g
+//
+// The maximum comes first: the activations allowed here never fall, so it is the same value with a quarter of the work.
+//
+// Here is the general way, for any convolution. Forward: some images at a time are convolved into scratch that stays in L2, and pooled
+// from there. Backward: the gradient is spread over the convolution's output once, for the dense kernels.
+
+enum { CONV_POOL_BYTES = 256 << 10 };  // of the convolution's output per chunk, about: a part of L2
+
+// ---- forward
+typedef struct {
+    const tc_conv2d *conv;
+    const tc_pool2d *pool;
+    tc_activation kind;
+    real alpha;
+    const real *x, *w, *b;
+    real *y;
+    uint8_t *argmax;
+    int64_t images_per_chunk;
+} conv_pool_job;
+
+// The four cells of a window; those beyond the image stand for the first one, which never displaces itself.
+typedef struct {
+    const real *cell[4];
+} pool_cells;
+
+static inline pool_cells cells_of_window(const tc_pool2d *g, const real *image, int64_t i, int64_t j) {
+    const real *first = image + (2 * i * g->in_w + 2 * j) * g->channels;
+    const bool right = 2 * j + 1 < g->in_w, below = 2 * i + 1 < g->in_h;
+    const int64_t row = g->in_w * g->channels;
+    return (pool_cells){{first, right ? first + g->channels : first, below ? first + row : first,
+                         right && below ? first + row + g->channels : first}};
+}
+
+__attribute__((always_inline)) static inline void pool_and_activate(tc_activation kind, real alpha, int64_t channels, pool_cells cells,
+                                                                    real *restrict y, uint8_t *restrict argmax) {
+    const real *restrict x0 = cells.cell[0], *restrict x1 = cells.cell[1], *restrict x2 = cells.cell[2], *restrict x3 = cells.cell[3];
+    for (int64_t c = 0; c < channels; c++) {
+        real best = x0[c];
+        int32_t place = 0;
+        take_if_larger(x1[c], 1, &best, &place);
+        take_if_larger(x2[c], 2, &best, &place);
+        take_if_larger(x3[c], 3, &best, &place);
+        y[c] = activate(kind, best, alpha);
+        argmax[c] = (uint8_t)place;
+    }
+}
+
+static void pool_window_activated(const conv_pool_job *job, pool_cells cells, int64_t at) {
+    const int64_t channels = job->pool->channels;
+    real *y = job->y + at;
+    uint8_t *argmax = job->argmax + at;
+    switch (job->kind) {  // a constant in each case: no branch in the loop
+        case TC_RELU: pool_and_activate(TC_RELU, 0, channels, cells, y, argmax); break;
+        case TC_LEAKY_RELU: pool_and_activate(TC_LEAKY_RELU, job->alpha, channels, cells, y, argmax); break;
+        default: pool_and_activate(TC_LINEAR, 0, channels, cells, y, argmax);
+    }
+}
+
+static int conv_pool_chunk(void *context, int64_t chunk) {
+    const conv_pool_job *job = context;
+    const tc_pool2d *pool = job->pool;
+    const range images = chunk_range(chunk, job->images_per_chunk, pool->batch);
+    tc_conv2d conv = *job->conv;
+    conv.batch = images.end - images.begin;
+    const int64_t image_size = pool->in_h * pool->in_w * pool->channels;
+    const size_t bytes = sizeof(real) * (size_t)(conv.batch * image_size);
+    real *z = tc_alloc(bytes);
+    if (!z) return TC_NO_MEMORY;
+    const int status = conv2d_forward(&conv, job->x + images.begin * conv.in_h * conv.in_w * conv.in_channels, job->w, job->b, z);
+    for (int64_t n = images.begin; status == TC_OK && n < images.end; n++) {
+        const real *image = z + (n - images.begin) * image_size;
+        for (int64_t i = 0; i < pool->out_h; i++)
+            for (int64_t j = 0; j < pool->out_w; j++)
+                pool_window_activated(job, cells_of_window(pool, image, i, j), ((n * pool->out_h + i) * pool->out_w + j) * pool->channels);
+    }
+    tc_free(z, bytes);
+    return status;
+}
+
+static int conv2d_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x, const real *w,
+                               const real *b, real *y, uint8_t *argmax) {
+    conv_pool_job job = {conv, pool, kind, (real)alpha, x, w, b, y, argmax, 1};
+    const int64_t image_bytes = pool->in_h * pool->in_w * pool->channels * (int64_t)sizeof(real);
+    job.images_per_chunk = max_i64(1, CONV_POOL_BYTES / max_i64(1, image_bytes));
+    return tc_parallel_for(ceil_div(pool->batch, job.images_per_chunk), conv_pool_chunk, &job);
+}
+
+// ---- backward
+typedef struct {
+    const tc_pool2d *pool;
+    tc_activation kind;
+    real alpha;
+    const real *y, *dy;
+    const uint8_t *argmax;
+    real *dz;
+    int64_t images_per_chunk;
+} unpool_job;
+
+static inline real derivative_of(tc_activation kind, real alpha, real y) {
+    return kind == TC_LINEAR || y > 0 ? 1 : kind == TC_RELU ? 0 : alpha;
+}
+
+static void terms_of_bias(const void *operands, int64_t begin, int64_t end, int64_t columns, real *restrict sums) {
+    const unpool_job *job = operands;
+    for (int64_t row = begin; row < end; row++) {
+        const real *restrict dy = job->dy + row * columns, *restrict y = job->y + row * columns;
+        for (int64_t c = 0; c < columns; c++) sums[c] += dy[c] * derivative_of(job->kind, job->alpha, y[c]);
+    }
+}
+
+static int unpool_chunk(void *context, int64_t chunk) {
+    const unpool_job *job = context;
+    const tc_pool2d *g = job->pool;
+    const int64_t image_size = g->in_h * g->in_w * g->channels;
+    const range images = chunk_range(chunk, job->images_per_chunk, g->batch);
+    for (int64_t n = images.begin; n < images.end; n++) {
+        real *image = job->dz + n * image_size;
+        if (!windows_tile(g)) clear(image, image_size);
+        for (int64_t i = 0; i < g->out_h; i++) {
+            for (int64_t j = 0; j < g->out_w; j++) {
+                const int64_t at = ((n * g->out_h + i) * g->out_w + j) * g->channels;
+                const real *restrict y = job->y + at, *restrict dy = job->dy + at;
+                for (int32_t place = 0; place < 4; place++) {
+                    const int64_t row = 2 * i + place / 2, column = 2 * j + place % 2;
+                    if (row >= g->in_h || column >= g->in_w) continue;
+                    real *restrict dz = image + (row * g->in_w + column) * g->channels;
+                    for (int64_t c = 0; c < g->channels; c++)
+                        dz[c] = job->argmax[at + c] == place ? dy[c] * derivative_of(job->kind, job->alpha, y[c]) : 0;
+                }
+            }
+        }
+    }
+    return TC_OK;
+}
+
+static int bias_gradient(const unpool_job *job, real *db) {
+    const tc_pool2d *g = job->pool;
+    const size_t bytes = sizeof(double) * (size_t)g->channels;
+    double *totals = tc_alloc(bytes);
+    if (!totals) return TC_NO_MEMORY;
+    const int status = column_sums(g->batch * g->out_h * g->out_w, g->channels, 1, terms_of_bias, job, totals);
+    for (int64_t c = 0; c < g->channels; c++) db[c] = (real)totals[c];
+    tc_free(totals, bytes);
+    return status;
+}
+
+static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x, const real *w,
+                                const real *y, const uint8_t *argmax, const real *dy, real *dx, real *dw, real *db) {
+    unpool_job job = {pool, kind, (real)alpha, y, dy, argmax, NULL, items_per_chunk(pool->in_h * pool->in_w * pool->channels)};
+    int status = db ? bias_gradient(&job, db) : TC_OK;
+    if (status != TC_OK || (!dx && !dw)) return status;
+    const size_t bytes = sizeof(real) * (size_t)(pool->batch * pool->in_h * pool->in_w * pool->channels);
+    job.dz = tc_alloc(bytes);
+    if (!job.dz) return TC_NO_MEMORY;
+    status = tc_parallel_for(ceil_div(pool->batch, job.images_per_chunk), unpool_chunk, &job);
+    if (status == TC_OK && dw) status = conv2d_backward_kernel(conv, x, job.dz, dw);
+    if (status == TC_OK && dx) status = conv2d_backward_input(conv, job.dz, w, dx);
+    tc_free(job.dz, bytes);
+    return status;
+}
