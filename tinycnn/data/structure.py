@@ -38,7 +38,8 @@ def flatten(value: Any, name: str, keys: Sequence[str] | None = None) -> tuple[l
             raise ArgumentError(f"{name} must be a dict with the keys {sorted(wanted)}, got {sorted(value)}")
         structure, parts = wanted, {f"{name}[{key!r}]": value[key] for key in wanted}
     elif _is_list_of_arrays(value):
-        structure, parts = list, {f"{name}[{i}]": part for i, part in enumerate(value)}
+        structure = list if len(value) > 1 else None  # a lone input, in brackets
+        parts = {f"{name}[{i}]": part for i, part in enumerate(value)}
     else:
         structure, parts = None, {name: value}
     arrays = []

@@ -12,6 +12,7 @@ from tinycnn.callbacks import Callback, CallbackList, History, ProgbarLogger
 from tinycnn.callbacks.progbar_logger import resolve_verbose
 from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream, pack, split_validation
 from tinycnn.errors import ArgumentError
+from tinycnn.models.building import undone_on_error
 from tinycnn.models.compiled import Compiled
 from tinycnn.models.feeding import Feed
 from tinycnn.models.outputs import as_arrays, as_list, joined, presented
@@ -98,22 +99,23 @@ class Trainer(Compiled):
         check_count(initial_epoch, "initial_epoch", least=0)
         if not isinstance(validation_freq, (int, Sequence)) or (isinstance(validation_freq, int) and validation_freq < 1):
             raise ArgumentError(f"validation_freq must be an int >= 1 or a list of epochs, got {validation_freq!r}")
-        feed = self._feed(True, class_weight, check_finite)
-        validation = None
-        if validation_split and validation_data is None:
-            if is_stream(x):
-                raise ArgumentError("validation_split needs arrays, got a stream of batches as x")
-            train, held_out = split_validation(feed.arrays(x, y, sample_weight), validation_split)
-            source: Batches = feed.from_arrays(train, batch_size, shuffle)
-            validation = Epochs(feed.from_arrays(held_out, validation_batch_size or batch_size), validation_steps)
-        else:
-            source = feed(x, y, sample_weight, batch_size, shuffle)
-            if validation_data is not None:
-                validation = self._validation_epochs(validation_data, validation_batch_size or batch_size, validation_steps)
-        training = Epochs(source, steps_per_epoch)
-
         history = History()
-        hooks = self._hooks(callbacks, verbose, history, epochs=epochs, steps=training.steps, validation=validation is not None)
+        with undone_on_error(self):
+            feed = self._feed(True, class_weight, check_finite)
+            validation = None
+            if validation_split and validation_data is None:
+                if is_stream(x):
+                    raise ArgumentError("validation_split needs arrays, got a stream of batches as x")
+                train, held_out = split_validation(feed.arrays(x, y, sample_weight), validation_split)
+                source: Batches = feed.from_arrays(train, batch_size, shuffle)
+                validation = Epochs(feed.from_arrays(held_out, validation_batch_size or batch_size), validation_steps)
+            else:
+                source = feed(x, y, sample_weight, batch_size, shuffle)
+                if validation_data is not None:
+                    validation = self._validation_epochs(validation_data, validation_batch_size or batch_size, validation_steps)
+            training = Epochs(source, steps_per_epoch)
+            hooks = self._hooks(callbacks, verbose, history, epochs=epochs, steps=training.steps, validation=validation is not None)
+
         self.history = history
         self.stop_training = False
         hooks.call("on_train_begin")
