@@ -7,6 +7,13 @@ from tinycnn.errors import BackendError
 from tinycnn.kernels import select
 
 
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    monkeypatch.setattr(bench, "BATCH", 1)
+    monkeypatch.setattr(bench, "BUDGET", 0.0)
+    monkeypatch.setattr(bench, "_PEAK_SECONDS", 0.01)
+
+
 def test_every_case_is_timed_on_the_backends_asked_for():
     cases = bench.cases(batch=1)
     with select.use_backend("numpy"):
@@ -23,8 +30,7 @@ def test_flop_counts_two_for_a_multiply_add():
     assert conv3.flop == 2 * (2 * 7 * 7) * 128 * (3 * 3 * 64)
 
 
-def test_the_table_is_printed(monkeypatch, capsys):
-    monkeypatch.setattr(bench, "BUDGET", 0.0)
+def test_the_table_is_printed(capsys):
     before = select.backend()
     bench.run_bench("numpy")
     printed = capsys.readouterr().out
@@ -42,17 +48,15 @@ def test_a_backend_that_is_missing_is_left_out_unless_it_was_asked_for(monkeypat
         return use_backend(name)
 
     monkeypatch.setattr(select, "use_backend", only_numpy)
-    monkeypatch.setattr(bench, "BUDGET", 0.0)
     bench.run_bench()
     assert "c is left out: no c here\nnumba is left out: no numba here\n" in capsys.readouterr().out
     with pytest.raises(BackendError, match="no numba here"):
         bench.run_bench("numba")
 
 
-def test_the_c_backend_is_compared_with_the_fma_peak(monkeypatch, capsys):
+def test_the_c_backend_is_compared_with_the_fma_peak(capsys):
     if select.available_backends()["c"] != "available":
         pytest.skip("the C kernels are not built")
-    monkeypatch.setattr(bench, "BUDGET", 0.0)
     bench.run_bench("c")
     printed = capsys.readouterr().out
     assert "of peak" in printed
