@@ -13,6 +13,7 @@ from tinycnn.registry import register
 from tinycnn.saving import configurable
 
 __all__ = [
+    "KERNEL_ACTIVATIONS",
     "add_bias",
     "celu",
     "deserialize",
@@ -201,8 +202,8 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 
 swish, hard_swish = silu, hard_silu
 
-#: Activations that one kernel computes together with a bias: function -> (name, alpha) there.
-_WITH_BIAS: dict[Function, tuple[Any, float]] = {
+#: Activations that the kernels know, and compute together with a bias: function -> (name, alpha) there.
+KERNEL_ACTIVATIONS: dict[Function, tuple[Any, float]] = {
     linear: ("linear", 0.0),
     relu: ("relu", 0.0),
     leaky_relu: ("leaky_relu", 0.2),
@@ -213,8 +214,8 @@ _WITH_BIAS: dict[Function, tuple[Any, float]] = {
 
 def add_bias(x: Tensor, bias: Tensor | None, activation: Function) -> Tensor:
     """activation(x + bias), in one pass over memory where there is a kernel for it; bias (C,) along the last axis, or None."""
-    if bias is not None and activation in _WITH_BIAS:
-        return ops.bias_activation(x, bias, *_WITH_BIAS[activation])
+    if bias is not None and activation in KERNEL_ACTIVATIONS:
+        return ops.bias_activation(x, bias, *KERNEL_ACTIVATIONS[activation])
     return activation(x if bias is None else ops.bias_activation(x, bias))
 
 

@@ -271,7 +271,7 @@ def conv_pool2d_geometry(
     groups: int | None = None,
     pool_padding: Literal["same", "valid"] = "valid",
 ) -> ConvPool2dGeometry:
-    """The geometry of `conv2d_geometry` with a 2x2 pooling of stride 2 behind it. Raises like `conv2d_geometry`, also for `pool_padding`."""
+    """`conv2d_geometry`, with a 2x2 pooling of stride 2 behind it. Raises like `conv2d_geometry`, also for `pool_padding`."""
     if pool_padding not in ("same", "valid"):
         raise ArgumentError(f"pool_padding must be 'same' or 'valid', got {pool_padding!r}")
     conv = conv2d_geometry(x_shape, kernel_shape, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups)

@@ -31,8 +31,8 @@ static inline pool_cells cells_of_window(const tc_pool2d *g, const real *image, 
     const real *first = image + (2 * i * g->in_w + 2 * j) * g->channels;
     const bool right = 2 * j + 1 < g->in_w, below = 2 * i + 1 < g->in_h;
     const int64_t row = g->in_w * g->channels;
-    return (pool_cells){{first, right ? first + g->channels : first, below ? first + row : first,
-                         right && below ? first + row + g->channels : first}};
+    return (pool_cells){
+        {first, right ? first + g->channels : first, below ? first + row : first, right && below ? first + row + g->channels : first}};
 }
 
 __attribute__((always_inline)) static inline void pool_and_activate(tc_activation kind, real alpha, int64_t channels, pool_cells cells,
@@ -148,8 +148,8 @@ static int bias_gradient(const unpool_job *job, real *db) {
     return status;
 }
 
-static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x, const real *w,
-                                const real *y, const uint8_t *argmax, const real *dy, real *dx, real *dw, real *db) {
+static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x,
+                                const real *w, const real *y, const uint8_t *argmax, const real *dy, real *dx, real *dw, real *db) {
     unpool_job job = {pool, kind, (real)alpha, y, dy, argmax, NULL, items_per_chunk(pool->in_h * pool->in_w * pool->channels)};
     int status = db ? bias_gradient(&job, db) : TC_OK;
     if (status != TC_OK || (!dx && !dw)) return status;

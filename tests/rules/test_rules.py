@@ -114,6 +114,11 @@ CASES: dict[str, list[Case]] = {
         Case((normal(2, 5, 6, 3), normal(3, 3, 3, 4), normal(4)), None, {"padding": "same"}),
         Case((normal(1, 7, 6, 4), normal(3, 2, 2, 6)), None, {"strides": (2, 1), "dilation_rate": (1, 2), "padding": ((0, 1), (2, 0))}),
     ],
+    "ConvPool2d": [
+        Case((normal(2, 5, 6, 3), normal(3, 3, 3, 4), normal(4)), None, {"padding": "same", "kind": kind, "alpha": 0.3})
+        for kind in ("linear", "relu", "leaky_relu")
+    ]
+    + [Case((normal(1, 7, 8, 4), normal(3, 2, 2, 6)), None, {"strides": (2, 1), "dilation_rate": (1, 2), "pool_padding": "same"})],
     "MaxPool2d": [Case((distinct(2, 5, 4, 3),), None, {"pool_size": 2, "padding": "same"})],
     "AveragePool2d": [Case((normal(2, 5, 4, 3),), None, {"pool_size": (3, 2), "strides": 1, "padding": "same"})],
     "BiasActivation": [
@@ -211,6 +216,11 @@ BAD: list[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any], str]] = [
     ("SoftmaxCrossentropy", ((2, 3), (2, 4)), {}, "target"),
     ("Conv2d", ((1, 4, 4, 3), (3, 3, 2, 4)), {}, "channels"),
     ("Conv2d", ((1, 4, 4, 2), (3, 3, 2, 4), (3,)), {}, "bias"),
+    ("ConvPool2d", ((1, 4, 4, 2), (3, 3, 2, 4), (3,)), {}, "bias"),
+    ("ConvPool2d", ((1, 4, 4, 2), (3, 3, 2, 4)), {"kind": "tanh"}, "activation"),
+    ("ConvPool2d", ((1, 4, 4, 2), (3, 3, 2, 4)), {"alpha": -1.0}, "negative_slope"),
+    ("ConvPool2d", ((1, 4, 4, 2), (3, 3, 2, 4)), {"pool_padding": 1}, "pool_padding"),
+    ("ConvPool2d", ((1, 3, 4, 2), (3, 3, 2, 4)), {}, "pool_size"),
     ("MaxPool2d", ((1, 4, 4),), {"pool_size": 2}, "4 dimensions"),
 ]
 

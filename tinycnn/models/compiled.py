@@ -11,6 +11,7 @@ from tinycnn.errors import ArgumentError, NotBuiltError
 from tinycnn.layers import Layer, SymbolicTensor
 from tinycnn.layers.shapes import Shape
 from tinycnn.models.building import undone_on_error
+from tinycnn.models.fusion import Step
 from tinycnn.models.objective import Objective
 from tinycnn.models.outputs import as_list
 
@@ -24,7 +25,10 @@ class Compiled(Layer):
     stop_training: bool = False
     optimizer: Any = None
     _objective: Objective | None = None
-    _jit_compile: str | bool = "auto"
+    #: Whether layers may run fused (see `fusion`).
+    _fuses: bool = False
+    #: What a model that is a stack of layers runs; None until it is needed, and again after `compile`.
+    _steps: list[Step] | None = None
 
     def compile(
         self,
@@ -63,7 +67,8 @@ class Compiled(Layer):
         chosen = optimizers.get(optimizer)
         self._objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         self.optimizer = chosen
-        self._jit_compile = False if run_eagerly else jit_compile
+        self._fuses = bool(jit_compile) and not run_eagerly
+        self._steps = None
         self.stop_training = False
 
     @property

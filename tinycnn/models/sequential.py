@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinycnn.data import ArrayData
@@ -10,6 +10,7 @@ from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.layers import Input, InputLayer, Layer
 from tinycnn.layers.symbolic import Shape, SymbolicTensor
 from tinycnn.models.building import undone_on_error
+from tinycnn.models.fusion import Step, fused_steps
 from tinycnn.models.model import Model, check_shape
 from tinycnn.registry import register
 from tinycnn.saving.configurable import deserialize, serialize
@@ -33,7 +34,6 @@ class Sequential(Model):
         super().__init__(name=name)
         self._sublayers: list[Layer] = []
         self._drawn_tensors: list[SymbolicTensor] = []  # the input, then each layer's output; empty while the input is unknown
-        self._steps: list[Callable[..., Any]] | None = None
         for layer in layers or ():
             self.add(layer)
 
@@ -122,10 +122,10 @@ class Sequential(Model):
             inputs = step(inputs, training=training)
         return inputs
 
-    def _runnable(self) -> list[Callable[..., Any]]:
+    def _runnable(self) -> list[Step]:
         """What `call` runs. The one place where the list of layers becomes a list of steps (tensor, training) -> tensor."""
         if self._steps is None:
-            self._steps = list(self._sublayers)
+            self._steps = fused_steps(self._sublayers) if self._fuses else list(self._sublayers)
         return self._steps
 
     def compute_output_shape(self, input_shape: Any) -> Any:

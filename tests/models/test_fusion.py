@@ -1,0 +1,222 @@
+"""Layers that run as one step: found where they may be, the same within rounding, and nobody sees it from outside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinycnn import layers, models, ops, random
+from tinycnn.models.fusion import ConvPoolStep, fused_steps
+
+X = np.sin(np.arange(20 * 9 * 10 * 3) * 0.7).reshape(20, 9, 10, 3).astype(np.float32)
+Y = np.arange(20) % 4
+
+
+def small_model(*, kernel_regularizer=None, padding="same", pool_padding="same") -> models.Sequential:
+    random.set_seed(7)
+    return models.Sequential(
+        [
+            layers.Input((9, 10, 3)),
+            layers.Conv2D(8, 3, padding=padding, kernel_regularizer=kernel_regularizer),
+            layers.LeakyReLU(0.1),
+            layers.MaxPooling2D(2, padding=pool_padding),
+            layers.Conv2D(6, 2, activation="relu", use_bias=False),
+            layers.MaxPooling2D(2, padding=pool_padding),
+            layers.Flatten(),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+
+
+def compiled(model: models.Sequential, jit_compile: object = "auto") -> models.Sequential:
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=jit_compile)
+    return model
+
+
+def n_fused(model: models.Sequential) -> int:
+    return sum(isinstance(step, ConvPoolStep) for step in model._runnable())
+
+
+# ---------------------------------------------------------------------------------------------------- what is found
+def conv(**kwargs) -> layers.Conv2D:
+    return layers.Conv2D(4, 3, **kwargs)
+
+
+POOL = layers.MaxPooling2D(2, name="pool_for_patterns")
+
+
+@pytest.mark.parametrize(
+    ("stack", "kind", "alpha"),
+    [
+        ([conv(), POOL], "linear", 0.0),
+        ([conv(activation="relu"), POOL], "relu", 0.0),
+        ([conv(activation="leaky_relu"), POOL], "leaky_relu", 0.2),
+        ([conv(activation=layers.LeakyReLU(0.3)), POOL], "leaky_relu", 0.3),
+        ([conv(), layers.LeakyReLU(0.1), POOL], "leaky_relu", 0.1),
+        ([conv(), layers.ReLU(), POOL], "relu", 0.0),
+        ([conv(), layers.ReLU(negative_slope=0.25), POOL], "leaky_relu", 0.25),
+        ([conv(), layers.Activation("relu"), POOL], "relu", 0.0),
+        ([conv(), layers.Activation(layers.LeakyReLU(0.4)), POOL], "leaky_relu", 0.4),
+        ([conv(activation="relu"), layers.Activation("linear"), POOL], "relu", 0.0),
+        ([conv(activation="linear"), layers.Activation("leaky_relu"), POOL], "leaky_relu", 0.2),
+        ([conv(strides=2, dilation_rate=1), layers.MaxPooling2D((2, 2), 2, "same")], "linear", 0.0),
+    ],
+)
+def test_found(stack, kind, alpha):
+    (step,) = fused_steps(stack)
+    assert isinstance(step, ConvPoolStep)
+    assert (step.parameters["kind"], step.parameters["alpha"]) == (kind, alpha)
+
+
+class OwnConv(layers.Conv2D):
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+def replaced_call() -> layers.Conv2D:
+    layer = conv()
+    layer.call = lambda inputs: ops.zeros((1, 4, 4, 4))
+    return layer
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        [conv()],
+        [conv(), layers.ReLU()],
+        [conv(), layers.MaxPooling2D(3)],
+        [conv(), layers.MaxPooling2D(2, strides=1)],
+        [conv(), layers.AveragePooling2D(2)],
+        [conv(), layers.Dropout(0.5), POOL],
+        [conv(), layers.BatchNormalization(), POOL],
+        [conv(activation="tanh"), POOL],
+        [conv(activation="relu"), layers.LeakyReLU(0.1), POOL],
+        [conv(activation=lambda x: -x), POOL],
+        [conv(), layers.ReLU(max_value=6.0), POOL],
+        [conv(), layers.ReLU(threshold=1.0), POOL],
+        [conv(groups=2), POOL],
+        [layers.Conv2D(4, 3, data_format="channels_first"), layers.MaxPooling2D(2, data_format="channels_first")],
+        [conv(), layers.MaxPooling2D(2, data_format="channels_first")],
+        [layers.DepthwiseConv2D(3), POOL],
+        [conv(dtype="float64"), POOL],
+        [OwnConv(4, 3), POOL],
+        [replaced_call(), POOL],
+    ],
+)
+def test_left_alone(stack):
+    assert fused_steps(stack) == stack
+
+
+def test_what_stands_around_stays():
+    before, after = layers.ZeroPadding2D(1), layers.Flatten()
+    first, step, last = fused_steps([before, conv(), POOL, after])
+    assert (first, last) == (before, after)
+    assert isinstance(step, ConvPoolStep)
+
+
+# ---------------------------------------------------------------------------------------------------- when
+def test_compile_decides():
+    model = small_model()
+    assert n_fused(model) == 0
+    assert n_fused(compiled(model)) == 2
+    assert n_fused(compiled(model, True)) == 2
+    assert n_fused(compiled(model, False)) == 0
+    model.compile("sgd", "mse", run_eagerly=True)
+    assert n_fused(model) == 0
+
+
+def test_layers_added_or_taken_off_later_count():
+    model = compiled(models.Sequential([layers.Input((9, 10, 3)), conv()]))
+    assert n_fused(model) == 0
+    model.add(layers.MaxPooling2D(2))
+    assert n_fused(model) == 1
+    model.pop()
+    assert n_fused(model) == 0
+
+
+# ---------------------------------------------------------------------------------------------------- the same result
+def gradients(model: models.Sequential) -> list[np.ndarray]:
+    for variable in model.trainable_variables:
+        variable.grad = None
+    prediction = model(X, training=True)
+    ops.sum(ops.square(prediction)).backward()
+    return [prediction.data, *(variable.grad.copy() for variable in model.trainable_variables)]
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("pool_padding", ["same", "valid"])
+def test_outputs_and_gradients(padding, pool_padding):
+    model = small_model(padding=padding, pool_padding=pool_padding)
+    fused = gradients(compiled(model))
+    for got, want in zip(fused, gradients(compiled(model, False)), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
+
+
+def test_training():
+    histories = []
+    for jit_compile in ("auto", False):
+        model = compiled(small_model(kernel_regularizer="l2"), jit_compile)
+        histories.append(model.fit(X, Y, batch_size=8, epochs=3, shuffle=False, verbose=0).history)
+    assert histories[0].keys() == histories[1].keys()
+    np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-4)
+    assert histories[0]["loss"][-1] < histories[0]["loss"][0]
+
+
+def test_other_inputs():
+    """Integers, float64 and lists of numbers are cast as a layer casts them."""
+    model = small_model()
+    whole = np.round(X * 9)
+    want = model.predict(whole, verbose=0)
+    compiled(model)
+    for form in (whole, whole.astype(int), whole.astype(np.float64)):
+        np.testing.assert_allclose(model(form).data, want, rtol=0, atol=1e-5)
+        assert model(form).dtype == np.float32
+
+
+# ---------------------------------------------------------------------------------------------------- seen from outside
+def test_a_frozen_layer_stays_and_the_others_learn():
+    model = small_model()
+    model.layers[0].trainable = False
+    compiled(model)
+    before = model.get_weights()
+    model.fit(X, Y, epochs=1, verbose=0)
+    changed = [not np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True)]
+    assert changed == [False, False, True, True, True]
+    assert n_fused(model) == 2
+    model.layers[0].trainable = True
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_weights_summary_config_and_files(tmp_path):
+    plain, fused = small_model(), compiled(small_model())
+    fused.fit(X, Y, epochs=1, verbose=0)
+    texts: list[list[str]] = [[], []]
+    for model, text in zip((plain, fused), texts, strict=True):
+        model.summary(print_fn=text.append)
+    assert [w.shape for w in plain.weights] == [w.shape for w in fused.weights]
+    assert [len(text) for text in texts] == [1, 1]
+    assert texts[0][0].count("Conv2D") == texts[1][0].count("Conv2D") == 2
+    assert [layer["class_name"] for layer in plain.get_config()["layers"]] == [
+        layer["class_name"] for layer in fused.get_config()["layers"]
+    ]
+    fused.save_weights(tmp_path / "a.weights.npz")
+    plain.load_weights(tmp_path / "a.weights.npz")
+    np.testing.assert_allclose(plain(X).data, fused(X).data, atol=1e-6)
+
+
+def test_layers_in_between_can_be_looked_at():
+    model = compiled(small_model())
+    activation, pool = model.layers[1:3]
+    looking = models.Model(model.input, [activation.output, pool.output])
+    z, y = (tensor.data for tensor in looking(X))
+    assert z.shape == (20, 9, 10, 8)
+    np.testing.assert_array_equal(ops.max_pool(z, 2, padding="same").data, y)
+    np.testing.assert_allclose(model.layers[0](X).data, np.where(z > 0, z, z / np.float32(0.1)), atol=1e-5)
+
+
+def test_new_weights_are_used_at_once():
+    model = compiled(small_model())
+    first = model(X).data
+    model.set_weights([w * 2 for w in model.get_weights()])
+    assert not np.allclose(first, model(X).data)

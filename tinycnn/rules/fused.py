@@ -1,0 +1,70 @@
+"""Ops made of several others, that have kernels of their own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.geometry import ConvPool2dGeometry, Padding, conv_pool2d_geometry
+from tinycnn.kernels.spec import Array, KernelSet, PoolableActivation
+from tinycnn.rules.op import Gradients, Needs, Op, Shape
+
+__all__ = ["ConvPool2d"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConvPoolGeometry:
+    windows: ConvPool2dGeometry
+    kind: PoolableActivation
+    alpha: float
+    out_shape: Shape
+
+
+@functools.lru_cache(maxsize=256)  # the same few shapes come step after step
+def _geometry(
+    x: Shape,
+    w: Shape,
+    b: Shape | None = None,
+    *,
+    kind: PoolableActivation = "linear",
+    alpha: float = 0.0,
+    strides: int | Sequence[int] = 1,
+    padding: Padding = "valid",
+    dilation_rate: int | Sequence[int] = 1,
+    groups: int | None = None,
+    pool_padding: Literal["same", "valid"] = "valid",
+) -> ConvPoolGeometry:
+    if kind not in get_args(PoolableActivation):
+        raise ArgumentError(f"activation must be one of {', '.join(get_args(PoolableActivation))}, got {kind!r}")
+    if not alpha >= 0:
+        raise ArgumentError(f"negative_slope must be a number >= 0, got {alpha!r}")
+    windows = conv_pool2d_geometry(
+        x, w, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups, pool_padding=pool_padding
+    )
+    if b is not None and b != (windows.conv.out_channels,):
+        raise ShapeError(f"bias must have shape ({windows.conv.out_channels},), one for each output channel, got {b}")
+    return ConvPoolGeometry(windows, kind, float(alpha), windows.out_shape)
+
+
+class ConvPool2d(Op):
+    """y = the maximum of each 2x2 window of act(conv(x, w) + b)
+
+    What the backward pass needs is at the pooled resolution: the output, whose sign tells the activation's derivative, and a byte that
+    tells which cell of the window was the largest.
+    """
+
+    shape = staticmethod(_geometry)
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: ConvPoolGeometry, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Any]:
+        y, argmax = k.conv2d_pool_forward(geometry.windows, geometry.kind, x, w, b, geometry.alpha)
+        return y, (x, w, y, argmax)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: ConvPoolGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        x, w, y, argmax = saved
+        wanted = needs[0], needs[1], len(needs) > 2 and needs[2]
+        return k.conv2d_pool_backward(geometry.windows, geometry.kind, x, w, y, argmax, dy, geometry.alpha, wanted)[: len(needs)]
