@@ -16,6 +16,9 @@ typedef enum { TC_F32 = 4, TC_F64 = 8 } tc_dtype;  // the value is the size in b
 
 typedef enum { TC_LINEAR, TC_RELU, TC_LEAKY_RELU, TC_ELU, TC_SIGMOID, TC_TANH } tc_activation;
 
+// How a convolution may be done, where that way can do it: TC_AUTO takes what is fastest for the shape.
+typedef enum { TC_AUTO, TC_DIRECT, TC_WINOGRAD2, TC_WINOGRAD4 } tc_algorithm;
+
 // ---- geometries: the fields of tinycnn/geometry.py, in its order
 typedef struct {
     int64_t batch, in_h, in_w, in_channels;
@@ -23,6 +26,7 @@ typedef struct {
     int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
     int64_t pad_top, pad_bottom, pad_left, pad_right;
     int64_t groups;
+    tc_algorithm algorithm;
 } tc_conv2d;
 
 typedef struct {

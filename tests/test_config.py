@@ -30,6 +30,25 @@ def test_constants_of_keras():
     assert config.epsilon() == 1e-7
 
 
+def test_conv_algorithm(monkeypatch):
+    monkeypatch.setattr(config, "_conv_algorithm", None)
+    monkeypatch.delenv("TINYCNN_CONV_ALGORITHM", raising=False)
+    assert config.conv_algorithm() == "auto"
+    config.set_conv_algorithm("winograd4")
+    with pytest.raises(ArgumentError, match="name must be one of auto, direct, winograd2, winograd4, got 'fft'"):
+        config.set_conv_algorithm("fft")
+    assert config.conv_algorithm() == "winograd4"
+
+
+def test_conv_algorithm_starts_from_the_environment(monkeypatch):
+    monkeypatch.setattr(config, "_conv_algorithm", None)
+    monkeypatch.setenv("TINYCNN_CONV_ALGORITHM", " fft ")
+    with pytest.raises(ArgumentError, match=r"TINYCNN_CONV_ALGORITHM must be one of auto, .*, got 'fft'"):
+        config.conv_algorithm()
+    monkeypatch.setenv("TINYCNN_CONV_ALGORITHM", "direct ")
+    assert config.conv_algorithm() == "direct"
+
+
 def test_threads_start_from_the_cores():
     assert config.default_num_threads() == config.available_cores() >= 1
 

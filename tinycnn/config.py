@@ -4,6 +4,7 @@
 ``TINYCNN_BACKEND``         "c", "numba", "numpy" or "auto" (default): which kernels run
 ``TINYCNN_NUM_THREADS``     threads of the kernels; then ``OMP_NUM_THREADS``; then the cores this process may use
 ``TINYCNN_ISA``             forces one level of the C kernels: "x86_v4", "x86_v3", "neon" or "baseline"
+``TINYCNN_CONV_ALGORITHM``  what `set_conv_algorithm` takes, "auto" if unset
 ``TINYCNN_DATA``            a folder with the data sets' files
 ``TINYCNN_CACHE``           where downloads are kept (default: the platform's cache folder)
 ``TINYCNN_BUILD``           at install time: "require" makes a missing C compiler an error, "skip" builds no C
@@ -20,12 +21,25 @@ from pathlib import Path
 
 from tinycnn.errors import ArgumentError
 
-__all__ = ["available_cores", "default_num_threads", "epsilon", "floatx", "image_data_format", "set_floatx"]
+__all__ = [
+    "available_cores",
+    "conv_algorithm",
+    "default_num_threads",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "set_conv_algorithm",
+    "set_floatx",
+]
 
 #: The most threads anybody may ask for: more than any machine has, few enough not to exhaust one.
 MAX_THREADS = 1024
 
+#: How the C kernels may convolve: see `set_conv_algorithm`.
+CONV_ALGORITHMS = ("auto", "direct", "winograd2", "winograd4")
+
 _floatx = "float32"
+_conv_algorithm: str | None = None  # None: as the environment says
 
 
 def floatx() -> str:
@@ -49,6 +63,35 @@ def image_data_format() -> str:
 def epsilon() -> float:
     """The fuzz factor of Keras's losses, 1e-7."""
     return 1e-7
+
+
+def conv_algorithm() -> str:
+    """What `set_conv_algorithm` said, else TINYCNN_CONV_ALGORITHM, else "auto". Raises ArgumentError if that variable is malformed."""
+    global _conv_algorithm
+    if _conv_algorithm is None:
+        wanted = os.environ.get("TINYCNN_CONV_ALGORITHM", "").strip() or "auto"
+        _conv_algorithm = _check_conv_algorithm(wanted, "TINYCNN_CONV_ALGORITHM")
+    return _conv_algorithm
+
+
+def set_conv_algorithm(name: str) -> None:
+    """Choose how the C kernels convolve forward, and backward to the input, wherever that algorithm can do the convolution asked for.
+
+    Args:
+        name: "direct" sums the products as they stand; "winograd2" and "winograd4" are Winograd's F(2x2, 3x3) and F(4x4, 3x3), which
+            multiply less and round differently (Lavin & Gray 2016); "auto" (default) takes what is fastest for the shape.
+
+    Raises:
+        ArgumentError: for any other name.
+    """
+    global _conv_algorithm
+    _conv_algorithm = _check_conv_algorithm(name, "name")
+
+
+def _check_conv_algorithm(name: str, argument: str) -> str:
+    if name not in CONV_ALGORITHMS:
+        raise ArgumentError(f"{argument} must be one of {', '.join(CONV_ALGORITHMS)}, got {name!r}")
+    return name
 
 
 def available_cores() -> int:

@@ -9,10 +9,12 @@ cdef extern from "tinycnn.h" nogil:
         TC_F32
         TC_F64
     ctypedef int tc_activation
+    ctypedef int tc_algorithm
     ctypedef struct tc_conv2d:
         int64_t batch, in_h, in_w, in_channels, out_h, out_w, out_channels
         int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w
         int64_t pad_top, pad_bottom, pad_left, pad_right, groups
+        tc_algorithm algorithm
     ctypedef struct tc_pool2d:
         int64_t batch, in_h, in_w, channels, out_h, out_w
         int64_t window_h, window_w, stride_h, stride_w

@@ -8,6 +8,8 @@ that an operand is as large as the geometry says, so that a mistake above cannot
 
 import numpy as np
 
+from tinycnn.config import CONV_ALGORITHMS, conv_algorithm
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 
 # ---- memory
@@ -120,6 +122,9 @@ cdef int check(int status) except -1 nogil:
 
 
 # ---- convolution
+ALGORITHMS = {name: code for code, name in enumerate(CONV_ALGORITHMS)}  # tc_algorithm
+
+
 cdef tc_conv2d conv2d_of(g) except *:
     cdef tc_conv2d c
     c.batch, c.in_h, c.in_w, c.in_channels = g.batch, g.in_h, g.in_w, g.in_channels
@@ -128,6 +133,7 @@ cdef tc_conv2d conv2d_of(g) except *:
     c.stride_h, c.stride_w, c.dilation_h, c.dilation_w = g.stride_h, g.stride_w, g.dilation_h, g.dilation_w
     c.pad_top, c.pad_bottom, c.pad_left, c.pad_right = g.pad_top, g.pad_bottom, g.pad_left, g.pad_right
     c.groups = g.groups
+    c.algorithm = ALGORITHMS[conv_algorithm()]
     return c
 
 

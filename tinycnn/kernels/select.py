@@ -16,7 +16,7 @@ import threading
 from types import ModuleType
 from typing import Any
 
-from tinycnn.config import available_cores, check_num_threads, default_num_threads
+from tinycnn.config import available_cores, check_num_threads, conv_algorithm, default_num_threads
 from tinycnn.errors import ArgumentError, BackendError
 from tinycnn.kernels.spec import KernelSet
 from tinycnn.version import __version__
@@ -138,7 +138,12 @@ def _config() -> dict[str, Any]:
     }
     if "c" in _loaded:
         native: Any = _loaded["c"][0]
-        config |= {"isa": native.isa(), "isas": ", ".join(native.isas()), "allocator": native.allocator_stats()}
+        config |= {
+            "isa": native.isa(),
+            "isas": ", ".join(native.isas()),
+            "convolution": conv_algorithm(),
+            "allocator": native.allocator_stats(),
+        }
     return config
 
 
