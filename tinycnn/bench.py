@@ -6,7 +6,6 @@ so that a neighbour's load hits all of them alike; the ratios say more than the 
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import numpy as np
 
 from tinycnn.errors import BackendError
 from tinycnn.geometry import conv2d_geometry, pool2d_geometry
-from tinycnn.kernels import select
+from tinycnn.kernels import native, select
 from tinycnn.kernels.spec import KernelSet
 
 __all__ = ["Case", "Timing", "cases", "measure", "run_bench"]
@@ -26,8 +25,6 @@ BATCH = 64
 #: Seconds for all cases and backends together, compiling not counted.
 BUDGET = 10.0
 _ROUNDS = 5
-#: Of the loop that measures the FMA peak: about a millisecond, as short as the kernels, so that a neighbour disturbs it no more than them.
-_PEAK_ITERATIONS = 100_000
 _PEAK_SECONDS = 1.0
 #: Characters that the table needs; a pipe says it has 80.
 _TABLE_WIDTH = 100
@@ -120,7 +117,7 @@ def run_bench(backend: str | None = None) -> None:
                 raise
             print(f"{name} is left out: {error}")
     timings = measure(cases(BATCH), backends, BUDGET)
-    _print_table(timings, tuple(backends), _fma_peak() if "c" in backends else None)
+    _print_table(timings, tuple(backends), native.fma_peak(seconds=_PEAK_SECONDS) if "c" in backends else None)
 
 
 def _least_time(case: Case, kernels: KernelSet, seconds: float) -> float:
@@ -134,17 +131,6 @@ def _least_time(case: Case, kernels: KernelSet, seconds: float) -> float:
         least = min(least, now - start)
         if now >= end:
             return least
-
-
-def _fma_peak() -> float:
-    """FLOP per second of all threads at best: the C backend's multiply-adds on registers alone, the fastest within a second."""
-    binding: Any = importlib.import_module("tinycnn.kernels._native")
-    best = 0.0
-    end = time.perf_counter() + _PEAK_SECONDS
-    while (start := time.perf_counter()) < end:
-        flop = binding.fma_peak("float32", _PEAK_ITERATIONS)
-        best = max(best, flop / (time.perf_counter() - start))
-    return best
 
 
 def _print_table(timings: Sequence[Timing], backends: Sequence[str], peak: float | None) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from numpy.typing import DTypeLike
@@ -21,7 +22,7 @@ except ImportError as error:  # not built, or built for another machine; `load` 
     _native = None
     _reason = str(error)
 
-__all__ = ["allocator_stats", "get_num_threads", "isa", "isas", "load", "set_isa", "set_num_threads", "trim"]
+__all__ = ["allocator_stats", "fma_peak", "get_num_threads", "isa", "isas", "load", "set_isa", "set_num_threads", "trim"]
 
 
 class NativeKernels(CheckedKernels):
@@ -82,6 +83,20 @@ def allocator_stats() -> dict[str, int]:
 def trim() -> None:
     """Give the blocks that the allocator keeps for later back to the system."""
     _binding().trim()
+
+
+def fma_peak(dtype: str = "float32", seconds: float = 1.0) -> float:
+    """FLOP per second that all threads reach together at best: multiply-adds on registers alone, the fastest slice within `seconds`.
+
+    A slice takes about a millisecond, as short as a kernel, so that a neighbour on the machine disturbs it no more than them.
+    """
+    binding = _binding()
+    best = 0.0
+    end = time.perf_counter() + seconds
+    while (start := time.perf_counter()) < end:
+        flop = binding.fma_peak(dtype, 100_000)
+        best = max(best, flop / (time.perf_counter() - start))
+    return best
 
 
 def _binding() -> Any:
