@@ -6,6 +6,7 @@ which arrays must be in it and of which shapes; it never allocates more than tho
 
 from __future__ import annotations
 
+import lzma
 import os
 import struct
 import warnings
@@ -22,8 +23,11 @@ from tinycnn.saving.atomic import replacing
 
 __all__ = ["read_arrays", "write_arrays"]
 
-#: What zipfile and numpy.lib.format raise on files that are not what they should be.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError, SyntaxError)
+#: What zipfile, its decompressors and numpy.lib.format raise on files that are not what they should be: OSError for a seek to nowhere.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(ArithmeticError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError),
+)
 _MAX_HEADER = 10_000
 
 
@@ -43,15 +47,21 @@ def read_arrays(path: str | os.PathLike[str], expected: Mapping[str, NDArray[Any
         DataError: naming the path and the array: missing, too many, another shape or dtype, damaged.
         OSError: the file cannot be opened or read.
     """
+    with open(path, "rb") as file:
+        return _read(file, os.fspath(path), expected)
+
+
+def _read(file: IO[bytes], path: str, expected: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """`read_arrays` from an open file."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = [info.filename for info in archive.infolist()]
             _check_names(members, expected)
             return {name: _read_member(archive, name, like) for name, like in expected.items()}
     except DataError as error:
-        raise DataError(f"{os.fspath(path)}: {error}") from None
+        raise DataError(f"{path}: {error}") from None
     except _DAMAGE as error:
-        raise DataError(f"{os.fspath(path)}: not a weights file, or damaged ({type(error).__name__}: {error})") from None
+        raise DataError(f"{path}: not a weights file, or damaged ({type(error).__name__}: {error})") from None
 
 
 def _check_names(members: list[str], expected: Mapping[str, NDArray[Any]]) -> None:
