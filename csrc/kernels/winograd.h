@@ -1,0 +1,314 @@
+// Convolution 3x3 of stride 1 by Winograd's F(m x m, 3x3), m = 4 or 2: forward (result y) and the gradient of the input (result dx).
+//
+//     Y = A^T [ sum_c (G g_c G^T) * (B^T d_c B) ] A      for each tile Y of m x m results, d its window of (m + 2) x (m + 2) sources
+//
+// The transforms (ukr/winograd.h) run along both axes, on vectors of channels. In between, the sum over source channels is a matrix
+// product (tiles, channels) x (channels, result channels) for each of the (m + 2)^2 points: m = 4 multiplies 36 times where the direct
+// way multiplies 144 times. A last tile with only r < m results along an axis has r + 2 points there, and leaves the others out.
+//
+// Loops, from the outside: chunks of tiles; transform their inputs to (tile, point, channel); panels of result channels; points, each a
+// product by ukr/tile.h to (tile, point, result channel); tiles, transformed back and finished (stored, or pooled: winograd_pool.h).
+// A chunk has enough tiles to use a point's panel of taps, which comes from L2 or beyond, often, and few enough for L2.
+
+typedef struct winograd winograd;
+
+typedef struct {
+    int64_t image, i, j;    // i, j: in tiles
+    int64_t rows, columns;  // of results: m, or fewer in the last tiles
+} winograd_tile;
+
+// Ends the transform back, along the columns, and stores what becomes of a tile; `t` holds its (rows, MAX_POINTS) vectors of the
+// n result channels from `first` on.
+typedef void winograd_finish(const winograd *p, const winograd_tile *tile, int64_t first, int n, const real *t);
+
+struct winograd {
+    int64_t m, images;
+    int64_t source_h, source_w, source_channels;
+    int64_t result_h, result_w, result_channels;
+    int64_t pad_top, pad_left;
+    bool adjoint;  // the kernel is turned around, and its channels exchanged
+    const real *source, *w, *start;
+    real *result;
+    winograd_finish *finish;
+
+    // pooled only
+    const tc_pool2d *pool;
+    tc_activation kind;
+    real alpha;
+    uint8_t *argmax;
+
+    // follows from the above
+    int64_t tiles_h, tiles_w, last_rows, last_columns;  // of all tiles; results of the last ones
+    int64_t tiles_per_chunk, panels_per_chunk;
+    real *taps;  // (panel, point, source channel, result channel of the panel)
+};
+
+enum { WINOGRAD_TILES = 32, WINOGRAD_TAPS = 32 };  // tiles of a chunk; source channels whose taps are transformed at a time
+
+static int64_t winograd_points(const winograd *p) { return (p->m + 2) * (p->m + 2); }
+static int64_t whole_vectors(int64_t n) { return ceil_div(n, VLEN) * VLEN; }
+
+// Between the taps of two points; an odd number of vectors, so that the points do not compete for the same sets of L1.
+static int64_t taps_of_point(const winograd *p, int64_t columns) { return p->source_channels * columns + VLEN; }
+static real *taps_of_panel(const winograd *p, int64_t index) {
+    return p->taps + winograd_points(p) * (p->source_channels * panel_columns(p->result_channels, index).begin + index * VLEN);
+}
+
+// ---- the taps, once for all tiles
+static int winograd_taps_chunk(void *context, int64_t chunk) {
+    const winograd *p = context;
+    const int64_t panels = operand_panels(p->result_channels), index = chunk % panels;
+    const range columns = panel_columns(p->result_channels, index), k = chunk_range(chunk / panels, WINOGRAD_TAPS, p->source_channels);
+    const int64_t width = columns.end - columns.begin, used = min_i64(columns.end, p->result_channels) - columns.begin;
+    const int64_t n = k.end - k.begin, tap_size = p->source_channels * p->result_channels, points = p->m + 2;
+    _Alignas(64) real g[TAPS * TAPS][WINOGRAD_TAPS * MAX_VECTORS * VLEN], t[MAX_POINTS * TAPS * VLEN];
+    for (int64_t tap = 0; tap < TAPS * TAPS; tap++) {
+        const real *w = p->w + (p->adjoint ? TAPS * TAPS - 1 - tap : tap) * tap_size;
+        if (p->adjoint) pack_transposed(g[tap], width, w + columns.begin * p->source_channels + k.begin, p->source_channels, n, used);
+        for (int64_t i = 0; i < n; i++) {
+            if (!p->adjoint) copy(g[tap] + i * width, w + (k.begin + i) * p->result_channels + columns.begin, used);
+            clear(g[tap] + i * width + used, width - used);
+        }
+    }
+    const int64_t point = taps_of_point(p, width);
+    real *to = taps_of_panel(p, index) + k.begin * width;
+    for (int64_t i = 0; i < n * width; i += VLEN) {
+        tap_lines(p->m, &(lines){TAPS, {g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], t, TAPS * VLEN, VLEN});
+        tap_lines(p->m, &(lines){points, {t, t + VLEN, t + 2 * VLEN}, TAPS * VLEN, to + i, point, points * point});
+    }
+    return TC_OK;
+}
+
+// ---- a chunk of tiles
+enum { EDGE_COLUMN, INNER, EDGE_ROW, CORNER, KINDS };  // which axes have only the results of a last tile
+
+typedef struct {
+    const winograd *p;
+    winograd_tile *tile;  // by kind
+    int64_t begin[KINDS + 1];
+    int64_t v_point, v_tile, y_tile;
+    int64_t *v_row, *y_row;
+    real *v, *y, *zeros;
+} winograd_block;
+
+static int tile_kind(const winograd *p, const winograd_tile *t) {
+    const bool row = t->rows < p->m, column = t->columns < p->m;
+    return row ? (column ? CORNER : EDGE_ROW) : (column ? EDGE_COLUMN : INNER);
+}
+
+// Orders tiles by kind, so that those with a given point stand side by side.
+static void sort_tiles(winograd_block *block, range tiles) {
+    const winograd *p = block->p;
+    int64_t n = 0;
+    for (int kind = 0; kind < KINDS; kind++) {
+        block->begin[kind] = n;
+        for (int64_t t = tiles.begin; t < tiles.end; t++) {
+            winograd_tile tile = {.image = t / (p->tiles_h * p->tiles_w), .i = t / p->tiles_w % p->tiles_h, .j = t % p->tiles_w};
+            tile.rows = tile.i + 1 < p->tiles_h ? p->m : p->last_rows;
+            tile.columns = tile.j + 1 < p->tiles_w ? p->m : p->last_columns;
+            if (tile_kind(p, &tile) == kind) block->tile[n++] = tile;
+        }
+    }
+    block->begin[KINDS] = n;
+}
+
+// The tiles that have point (i, j).
+static range tiles_with_point(const winograd_block *block, int64_t i, int64_t j) {
+    const bool all_rows = i < block->p->last_rows + 2, all_columns = j < block->p->last_columns + 2;
+    return (range){block->begin[all_columns ? EDGE_COLUMN : INNER], block->begin[!all_rows ? EDGE_ROW : all_columns ? KINDS : CORNER]};
+}
+
+static void transform_input(const winograd_block *block, const winograd_tile *tile, real *v) {
+    const winograd *p = block->p;
+    const int64_t channels = p->source_channels, top = tile->i * p->m - p->pad_top, left = tile->j * p->m - p->pad_left;
+    const int64_t rows = tile->rows + 2, columns = tile->columns + 2, points = p->m + 2;
+    const int64_t begin = min_i64(columns, max_i64(0, -left)), end = max_i64(begin, min_i64(columns, p->source_w - left));
+    _Alignas(64) real t[MAX_POINTS * MAX_POINTS * VLEN], partial[MAX_POINTS * MAX_POINTS * VLEN];
+    const real *row[MAX_POINTS];
+    for (int64_t i = 0; i < rows; i++) {
+        const bool exists = top + i >= 0 && top + i < p->source_h;
+        row[i] = exists ? p->source + ((tile->image * p->source_h + top + i) * p->source_w + left + begin) * channels : block->zeros;
+    }
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            if (j < begin || j >= end) v_store(t + (i * columns + j) * VLEN, v_zero());
+    for (int64_t c = 0; c < channels; c += VLEN) {
+        lines down = {.n = end - begin, .from_line = channels, .to = t + begin * VLEN, .to_item = columns * VLEN, .to_line = VLEN};
+        lines across = {.n = rows, .from_line = columns * VLEN, .to = v + c, .to_item = block->v_point, .to_line = points * block->v_point};
+        for (int64_t i = 0; i < rows; i++) down.from[i] = row[i] + c;
+        for (int64_t j = 0; j < columns; j++) across.from[j] = t + j * VLEN;
+        if (channels - c < VLEN) {
+            for (int64_t i = 0; i < rows; i++) {
+                for (int64_t j = 0; j < down.n; j++)
+                    v_store(partial + (i * MAX_POINTS + j) * VLEN, v_load_n(down.from[i] + j * channels, (int)(channels - c)));
+                down.from[i] = partial + i * MAX_POINTS * VLEN;
+            }
+            down.from_line = VLEN;
+        }
+        input_lines(tile->rows, &down);
+        input_lines(tile->columns, &across);
+    }
+}
+
+static void transform_back(const winograd_block *block, const winograd_tile *tile, const real *y, int64_t width, range columns) {
+    const winograd *p = block->p;
+    _Alignas(64) real t[MAX_TILE * MAX_POINTS * VLEN];
+    lines down = {.n = tile->columns + 2, .from_line = width, .to = t, .to_item = MAX_POINTS * VLEN, .to_line = VLEN};
+    for (int64_t i = 0; i < tile->rows + 2; i++) down.from[i] = y + i * (p->m + 2) * width;
+    for (int64_t c = columns.begin; c < columns.end; c += VLEN) {
+        result_lines(tile->rows, &down);
+        p->finish(p, tile, c, (int)min_i64(VLEN, columns.end - c), t);
+        for (int64_t i = 0; i < tile->rows + 2; i++) down.from[i] += VLEN;
+    }
+}
+
+static int winograd_chunk(void *context, int64_t chunk) {
+    const winograd *p = context;
+    const int64_t panels = operand_panels(p->result_channels), panel_chunks = ceil_div(panels, p->panels_per_chunk);
+    const range tiles = chunk_range(chunk / panel_chunks, p->tiles_per_chunk, p->images * p->tiles_h * p->tiles_w);
+    const range panel = chunk_range(chunk % panel_chunks, p->panels_per_chunk, panels);
+    const int64_t n = tiles.end - tiles.begin, points = winograd_points(p),
+                  widest = min_i64(MAX_VECTORS * VLEN, whole_vectors(p->result_channels));
+
+    winograd_block block = {.p = p, .v_point = whole_vectors(p->source_channels)};
+    block.v_tile = points * block.v_point + VLEN;
+    block.y_tile = points * widest + VLEN;
+    const int64_t zeros = MAX_POINTS * block.v_point;
+    const size_t bytes =
+        sizeof(real) * (size_t)(n * (block.v_tile + block.y_tile) + zeros) + (sizeof(winograd_tile) + 2 * sizeof(int64_t)) * (size_t)n;
+    real *scratch = tc_alloc(bytes);
+    if (!scratch) return TC_NO_MEMORY;
+    block.v = scratch;
+    block.y = block.v + n * block.v_tile;
+    block.zeros = block.y + n * block.y_tile;
+    block.tile = (winograd_tile *)(block.zeros + zeros);
+    block.v_row = (int64_t *)(block.tile + n);
+    block.y_row = block.v_row + n;
+    clear(block.zeros, zeros);
+    sort_tiles(&block, tiles);
+    for (int64_t t = 0; t < n; t++) {
+        block.v_row[t] = t * block.v_tile;
+        block.y_row[t] = t * block.y_tile;
+        transform_input(&block, block.tile + t, block.v + t * block.v_tile);
+    }
+    for (int64_t index = panel.begin; index < panel.end; index++) {
+        const range columns = panel_columns(p->result_channels, index);
+        const int64_t width = columns.end - columns.begin;
+        const run all_channels = {0, p->source_channels};
+        for (int64_t point = 0; point < points; point++) {
+            const range with = tiles_with_point(&block, point / (p->m + 2), point % (p->m + 2));
+            const product of_point = {
+                .a = block.v + point * block.v_point,
+                .a_row = block.v_row + with.begin,
+                .runs = &all_channels,
+                .n_runs = 1,
+                .a_step = 1,
+                .b = taps_of_panel(p, index) + point * taps_of_point(p, width),
+                .b_stride = width,
+                .y = block.y + point * width,
+                .y_row = block.y_row + with.begin,
+                .columns = width,
+            };
+            multiply_rows(&of_point, with.end - with.begin);
+        }
+        const range used = {columns.begin, min_i64(columns.end, p->result_channels)};
+        for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + t * block.y_tile, width, used);
+    }
+    tc_free(scratch, bytes);
+    return TC_OK;
+}
+
+static int winograd_run(winograd *p) {
+    p->tiles_h = ceil_div(p->result_h, p->m);
+    p->tiles_w = ceil_div(p->result_w, p->m);
+    p->last_rows = p->result_h - (p->tiles_h - 1) * p->m;
+    p->last_columns = p->result_w - (p->tiles_w - 1) * p->m;
+    const int64_t tiles = p->images * p->tiles_h * p->tiles_w, panels = operand_panels(p->result_channels);
+    if (tiles * panels == 0) return TC_OK;
+    const int64_t chunks = ceil_div(tiles, WINOGRAD_TILES);
+    p->tiles_per_chunk = ceil_div(tiles, chunks);
+    p->panels_per_chunk = chunks >= CONV_CHUNKS / 4 ? panels : 1;
+    const size_t bytes =
+        sizeof(real) * (size_t)(winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + panels * VLEN));
+    p->taps = tc_alloc(bytes);
+    if (!p->taps) return TC_NO_MEMORY;
+    int status = tc_parallel_for(panels * ceil_div(p->source_channels, WINOGRAD_TAPS), winograd_taps_chunk, p);
+    if (status == TC_OK) status = tc_parallel_for(chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
+    tc_free(p->taps, bytes);
+    return status;
+}
+
+// ---- without a pool behind it
+__attribute__((always_inline)) static inline void store_rows(const int m, const winograd *p, const winograd_tile *tile, int64_t first,
+                                                             int n, const real *t) {
+    const int64_t pixel = p->result_channels, row = p->result_w * pixel;
+    real *to = p->result + (tile->image * p->result_h + tile->i * p->m) * row + tile->j * p->m * pixel + first;
+    const vreal start = p->start ? load_columns(p->start + first, n) : v_zero();
+    for (int64_t i = tile->rows; i > 0; i--, t += MAX_POINTS * VLEN, to += row) {
+        vreal y[MAX_TILE];
+        result_line(m, t, y);
+#pragma GCC unroll 4
+        for (int j = 0; j < m; j++) store_columns(to + j * pixel, v_add(y[j], start), n);
+    }
+}
+
+static void store_tile(const winograd *p, const winograd_tile *tile, int64_t first, int n, const real *t) {
+    switch (tile->columns) {
+        case 1: store_rows(1, p, tile, first, n, t); break;
+        case 2: store_rows(2, p, tile, first, n, t); break;
+        case 3: store_rows(3, p, tile, first, n, t); break;
+        case 4: store_rows(4, p, tile, first, n, t); break;
+    }
+}
+
+static bool winograd_fits(const tc_conv2d *g) {
+    const int64_t pad = max_i64(max_i64(g->pad_top, g->pad_bottom), max_i64(g->pad_left, g->pad_right));
+    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
+           g->groups == 1 && pad <= 2;
+}
+
+static winograd winograd_of_forward(int64_t m, const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
+    return (winograd){
+        .m = m,
+        .images = g->batch,
+        .source_h = g->in_h,
+        .source_w = g->in_w,
+        .source_channels = g->in_channels,
+        .result_h = g->out_h,
+        .result_w = g->out_w,
+        .result_channels = g->out_channels,
+        .pad_top = g->pad_top,
+        .pad_left = g->pad_left,
+        .source = x,
+        .w = w,
+        .start = b,
+        .result = y,
+        .finish = store_tile,
+    };
+}
+
+static int winograd_forward(int64_t m, const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
+    winograd p = winograd_of_forward(m, g, x, w, b, y);
+    return winograd_run(&p);
+}
+
+static int winograd_backward_input(int64_t m, const tc_conv2d *g, const real *dy, const real *w, real *dx) {
+    winograd p = {
+        .m = m,
+        .images = g->batch,
+        .source_h = g->out_h,
+        .source_w = g->out_w,
+        .source_channels = g->out_channels,
+        .result_h = g->in_h,
+        .result_w = g->in_w,
+        .result_channels = g->in_channels,
+        .pad_top = 2 - g->pad_top,
+        .pad_left = 2 - g->pad_left,
+        .adjoint = true,
+        .source = dy,
+        .w = w,
+        .result = dx,
+        .finish = store_tile,
+    };
+    return winograd_run(&p);
+}

@@ -1,0 +1,93 @@
+// Convolution -> bias -> activation -> 2x2 max-pooling by Winograd: a tile of results is a few whole windows, so only pooled values are
+// ever stored.
+//
+//     y[p, q] = act(max_{u,v} conv[2 p + u, 2 q + v] + b),  argmax = 2 u + v
+//
+// The maximum comes first, then bias and activation once per window: both are monotone (leaky relu where its slope is >= 0).
+// A NaN or an infinity among the inputs of a tile makes a NaN of all of its results.
+
+#ifdef TC_DOUBLE
+typedef int64_t lane;
+#else
+typedef int32_t lane;
+#endif
+typedef lane lanes __attribute__((vector_size(sizeof(vreal))));
+typedef uint8_t places __attribute__((vector_size(VLEN)));
+
+typedef struct {
+    vreal value;
+    lanes place;
+} maximum;
+
+// b where `take` is all ones, a where it is 0.
+static inline vreal select_value(lanes take, vreal a, vreal b) { return (vreal)(((lanes)b & take) | ((lanes)a & ~take)); }
+
+// The larger of two cells, or the first one of equals; a NaN is larger than any number.
+static inline maximum larger(maximum a, maximum b) {
+    const lanes take = ~(lanes)(b.value <= a.value) & (lanes)(a.value == a.value);
+    return (maximum){select_value(take, a.value, b.value), (b.place & take) | (a.place & ~take)};
+}
+
+static inline vreal activate_vector(tc_activation kind, vreal x, vreal alpha) {
+    const lanes negative = (lanes)(x < v_zero());
+    if (kind == TC_RELU) return select_value(negative, x, v_zero());
+    return kind == TC_LEAKY_RELU ? select_value(negative, x, v_mul(x, alpha)) : x;
+}
+
+static inline void store_places(uint8_t *to, lanes place, int n) {
+    const places narrow = __builtin_convertvector(place, places);
+    if (n == VLEN) memcpy(to, &narrow, VLEN);
+    else memcpy(to, &narrow, (size_t)n);
+}
+
+// Cells that do not exist, right of and below the last results, are -infinity: never larger than one that does.
+__attribute__((always_inline)) static inline void pool_rows(const int m, const winograd *p, const winograd_tile *tile, int64_t first, int n,
+                                                            const real *t) {
+    const tc_pool2d *g = p->pool;
+    const vreal start = p->start ? load_columns(p->start + first, n) : v_zero(), alpha = v_set1(p->alpha), none = v_set1(-INFINITY);
+    const lanes zero = {0};
+    for (int64_t i = 0; i < tile->rows; i += 2, t += 2 * MAX_POINTS * VLEN) {
+        const int64_t row = tile->image * g->out_h + (tile->i * p->m + i) / 2;
+        const int64_t at = (row * g->out_w + tile->j * p->m / 2) * p->result_channels + first;
+        vreal top[MAX_TILE], bottom[MAX_TILE] = {none, none, none, none};
+        result_line(m, t, top);
+        if (i + 1 < tile->rows) result_line(m, t + MAX_POINTS * VLEN, bottom);
+#pragma GCC unroll 2
+        for (int j = 0; j < m; j += 2) {
+            const bool whole = j + 1 < m;
+            const maximum upper = larger((maximum){top[j], zero}, (maximum){whole ? top[j + 1] : none, zero + 1});
+            const maximum lower = larger((maximum){bottom[j], zero + 2}, (maximum){whole ? bottom[j + 1] : none, zero + 3});
+            const maximum best = larger(upper, lower);
+            const int64_t window = at + j / 2 * p->result_channels;
+            store_columns(p->result + window, activate_vector(p->kind, v_add(best.value, start), alpha), n);
+            store_places(p->argmax + window, best.place, n);
+        }
+    }
+}
+
+static void pool_tile(const winograd *p, const winograd_tile *tile, int64_t first, int n, const real *t) {
+    switch (tile->columns) {
+        case 1: pool_rows(1, p, tile, first, n, t); break;
+        case 2: pool_rows(2, p, tile, first, n, t); break;
+        case 3: pool_rows(3, p, tile, first, n, t); break;
+        case 4: pool_rows(4, p, tile, first, n, t); break;
+    }
+}
+
+static bool winograd_pool_fits(const tc_conv2d *g, const tc_pool2d *pool, tc_activation kind) {
+    return winograd_fits(g) && (kind == TC_LINEAR || kind == TC_RELU || kind == TC_LEAKY_RELU) && pool->window_h == 2 &&
+           pool->window_w == 2 && pool->stride_h == 2 && pool->stride_w == 2 && pool->pad_top == 0 && pool->pad_left == 0;
+}
+
+static int winograd_pool_forward(int64_t m, const tc_conv2d *g, const tc_pool2d *pool, tc_activation kind, real alpha, const real *x,
+                                 const real *w, const real *b, real *y, uint8_t *argmax) {
+    winograd p = winograd_of_forward(m, g, x, w, b, y);
+    p.result_h = min_i64(g->out_h, 2 * pool->out_h);
+    p.result_w = min_i64(g->out_w, 2 * pool->out_w);
+    p.finish = pool_tile;
+    p.pool = pool;
+    p.kind = kind;
+    p.alpha = alpha;
+    p.argmax = argmax;
+    return winograd_run(&p);
+}
