@@ -76,18 +76,25 @@ def class_weights_to_sample_weights(class_weight: Mapping[int, float], y: NDArra
         y: class numbers (N,) or (N, 1), or one-hot rows (N, C).
 
     Raises:
-        ArgumentError, ShapeError: a class is not a whole number >= 0, or y is of neither form.
+        ArgumentError, ShapeError: a class is not a whole number >= 0, a weight not a finite one >= 0, or y is of neither form.
     """
     if y.ndim > 2:
         raise ShapeError(f"class_weight needs y of shape (samples,), (samples, 1) or (samples, classes), got {y.shape}")
-    if not isinstance(class_weight, Mapping) or any(int(c) != c or c < 0 for c in class_weight):
+    if not isinstance(class_weight, Mapping) or not all(_is_weight(c) and c == int(c) and _is_weight(w) for c, w in class_weight.items()):
         raise ArgumentError(f"class_weight must be a dict of class number -> weight, got {class_weight!r}")
     labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1).astype(np.int64)
+    if labels.size and labels.min() < 0:
+        raise ArgumentError(f"class_weight needs class numbers >= 0 in y, got {labels.min()}")
     table: NDArray[np.float32] = np.ones(max([int(labels.max(initial=0)), *map(int, class_weight)]) + 1, np.float32)
     for label, weight in class_weight.items():
         table[int(label)] = weight
     weights: NDArray[np.float32] = table[labels]
     return weights
+
+
+def _is_weight(value: Any) -> bool:
+    """Whether `value` is a finite number >= 0."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and 0 <= float(value) < math.inf
 
 
 def check_finite(arrays: Sequence[NDArray[Any] | None], name: str) -> None:

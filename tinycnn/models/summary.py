@@ -28,8 +28,8 @@ def print_summary(
     connected = any(_is_branching(layer) for layer in model.layers)
     table = Table(box=HEAVY_HEAD, width=line_length or (98 if connected else 80), show_lines=True, header_style="bold")
     table.add_column("Layer (type)", ratio=40)
-    table.add_column("Output Shape", ratio=35)
-    table.add_column("Param #", ratio=15, justify="right")
+    table.add_column("Output Shape", ratio=32)
+    table.add_column("Param #", ratio=18, justify="right")
     if connected:
         table.add_column("Connected to", ratio=30)
     if show_trainable:
@@ -113,8 +113,8 @@ def _optimizer_size(optimizer: Any) -> tuple[int, int]:
 def _readable(size: int) -> str:
     """Bytes as "0.00 B", "1.36 MB", ..."""
     value = float(size)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1024 or unit == "GB":
+    for unit in ("B", "KB", "MB"):
+        if value < 1024:
             return f"{value:.2f} {unit}"
         value /= 1024
-    raise AssertionError("unreachable")
+    return f"{value:.2f} GB"

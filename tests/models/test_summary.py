@@ -1,0 +1,64 @@
+"""What summary() prints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinycnn.layers import Add, BatchNormalization, Conv2D, Dense, Flatten, Input
+from tinycnn.models import Model, Sequential
+
+
+def text(model: Model, **arguments) -> str:
+    parts: list[str] = []
+    model.summary(print_fn=parts.append, **arguments)
+    return "".join(parts)
+
+
+def cells(summary: str) -> list[list[str]]:
+    """The table's rows below its head."""
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in summary.splitlines() if line.startswith("│")]
+
+
+def test_a_sequential(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Sequential(
+        [Input((8, 8, 1)), Conv2D(4, 3, name="c"), BatchNormalization(name="b"), Flatten(name="f"), Dense(2, name="d")], name="net"
+    )
+    summary = text(model)
+    assert summary.startswith('Model: "net"\n┏━')
+    assert cells(summary) == [
+        ["c (Conv2D)", "(None, 6, 6, 4)", "40"],
+        ["b (BatchNormalization)", "(None, 6, 6, 4)", "16"],
+        ["f (Flatten)", "(None, 144)", "0"],
+        ["d (Dense)", "(None, 2)", "290"],
+    ]
+    assert " Total params: 346 (1.35 KB)\n Trainable params: 338 (1.32 KB)\n Non-trainable params: 8 (32.00 B)\n" in summary
+    assert max(map(len, summary.splitlines())) == 80
+    assert max(map(len, text(model, line_length=60).splitlines())) == 60
+    model.summary()
+    assert capsys.readouterr().out == summary
+
+
+def test_the_optimizer_counts_after_a_step() -> None:
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile("adam", "mse")
+    assert "Optimizer" not in text(model)
+    model.train_on_batch(np.ones((2, 4)), np.ones(2))
+    assert " Total params: 17 " in text(model)
+    assert " Optimizer params: 12 " in text(model)
+
+
+def test_an_unbuilt_model() -> None:
+    assert cells(text(Sequential([Dense(2, name="d")]))) == [["d (Dense)", "?", "0 (unbuilt)"]]
+
+
+def test_a_graph_shows_what_is_connected_and_nested() -> None:
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    inner = Sequential([Input((4,)), Dense(3, name="i")], name="inner")
+    model = Model([a, b], Add(name="sum")([inner(a), Dense(3, name="d")(b)]))
+    model.get_layer("d").trainable = False
+    rows = cells(text(model, show_trainable=True))
+    assert ["sum (Add)", "(None, 3)", "0", "inner, d", "Y"] in rows
+    assert ["d (Dense)", "(None, 3)", "15", "b", "N"] in rows
+    assert "i (Dense)" in text(model, expand_nested=True)
+    assert "i (Dense)" not in text(model)
