@@ -261,12 +261,33 @@ static void store_tile(const winograd *p, const winograd_tile *tile, int64_t fir
     }
 }
 
+// ---- when
 static bool winograd_fits(const tc_conv2d *g) {
     const int64_t pad = max_i64(max_i64(g->pad_top, g->pad_bottom), max_i64(g->pad_left, g->pad_right));
-    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
-           g->groups == 1 && pad <= 2;
+    return g->kernel_h == TAPS && g->kernel_w == TAPS && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
+           g->groups == 1 && pad < TAPS;
 }
 
+// Is F(4x4) faster than the direct way? The transforms, counted in multiply-adds: measured, about 16 for each value of a tile, and 8 for
+// each transformed tap, or 32 where these outgrow L2.
+static bool winograd_pays(const tc_conv2d *g, bool adjoint) {
+    const int64_t m = MAX_TILE, height = adjoint ? g->in_h : g->out_h, width = adjoint ? g->in_w : g->out_w;
+    const double sources = adjoint ? g->out_channels : g->in_channels;
+    const double results = whole_vectors(adjoint ? g->in_channels : g->out_channels);
+    const double cells = (double)g->batch * height * width, taps = MAX_POINTS * MAX_POINTS * sources * results;
+    const double values = (double)g->batch * (height + 2 * ceil_div(height, m)) * (width + 2 * ceil_div(width, m));
+    const double transforms = 16 * values * (whole_vectors((int64_t)sources) + results) + (taps * sizeof(real) > 1 << 20 ? 32 : 8) * taps;
+    return values * sources * results + transforms < TAPS * TAPS * cells * sources * results;
+}
+
+// The tile size to run a convolution, or the gradient of its input, with; 0 where it is to be direct.
+static int64_t winograd_size(const tc_conv2d *g, bool adjoint) {
+    if (g->algorithm == TC_DIRECT || !winograd_fits(g)) return 0;
+    if (g->algorithm == TC_AUTO) return winograd_pays(g, adjoint) ? 4 : 0;
+    return g->algorithm == TC_WINOGRAD2 ? 2 : 4;
+}
+
+// ---- the two products
 static winograd winograd_of_forward(int64_t m, const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
     return (winograd){
         .m = m,
