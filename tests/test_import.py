@@ -10,7 +10,7 @@ HEAVY = ("h5py", "rich", "pooch", "numba", "matplotlib", "scipy", "sklearn", "ti
 
 def _loaded_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
-    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    return set(subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.split())
 
 
 def test_importing_the_package_is_light() -> None:

@@ -211,7 +211,12 @@ def start(*arguments, cwd):
     """`python -m tinycnn ...` with the package under test, output to a pipe."""
     environment = os.environ | {"PYTHONPATH": str(Path(tinycnn.__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "tinycnn", *arguments], cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-m", "tinycnn", *arguments],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

@@ -197,5 +197,5 @@ def test_load_data_hands_the_path_on(module, tmp_path):
 def test_importing_the_data_sets_imports_nothing_heavy():
     code = "import sys, tinycnn.datasets; print(*{'pooch', 'requests', 'rich', 'matplotlib', 'PIL', 'h5py'} & set(sys.modules))"
     environment = os.environ | {"PYTHONPATH": str(Path(tinycnn.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == ""

@@ -122,7 +122,7 @@ def test_show_config(capsys):
 
 def run_fresh(code: str, **environment: str) -> str:
     """What a new interpreter prints."""
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False)
     return done.stdout.strip() + done.stderr.strip().rpartition("\n")[2]
 
 

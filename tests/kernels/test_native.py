@@ -197,4 +197,4 @@ except MemoryError:
     assert (kernels.sum_rows(x) == 3).all()
     print("survived")
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "survived\n"
+    assert subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout == "survived\n"

@@ -86,7 +86,7 @@ stop.set()
 assert kernels.bias_activation_forward("tanh", x, None).tobytes() == before
 print(set(codes))
 """
-    result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([sys.executable, "-P", "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
     assert result.stdout == "{0}\n", result.stderr
 
 
@@ -111,4 +111,4 @@ no_more_threads = threads() == threads_before
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 print(together.tobytes() == alone, no_more_threads)
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True True\n"
+    assert subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout == "True True\n"

@@ -69,7 +69,7 @@ while True:
 def test_a_kill_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for delay in (0.0, 0.003, 0.011):
-        writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE)
+        writer = subprocess.Popen([sys.executable, "-P", "-c", _WRITER, str(path)], stdout=subprocess.PIPE)
         assert writer.stdout is not None
         writer.stdout.readline()
         time.sleep(delay)
