@@ -40,6 +40,7 @@
 #include "ukr/peak.h"
 #include "ukr/tile.h"
 #include "ukr/depthwise.h"
+#include "ukr/winograd.h"
 #include "kernels/multiply.h"
 #include "kernels/gemm.h"
 #include "kernels/conv_axis.h"
@@ -47,6 +48,9 @@
 #include "kernels/conv_plan.h"
 #include "kernels/conv_gather.h"
 #include "kernels/conv_gradient.h"
+#include "kernels/winograd.h"
+#include "kernels/winograd_pool.h"
+#include "kernels/conv.h"
 #include "kernels/conv_pool.h"
 
 extern const TC_TYPE(TC_SUFFIX) TC_JOIN(TC_ISA, TC_SUFFIX);

@@ -102,7 +102,7 @@ static int gather_run(gather *p) {
     return status;
 }
 
-static int conv2d_forward(const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
+static int direct_forward(const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
     const bool depthwise = conv_is_depthwise(g);
     gather p = {
         .rows = conv_rows(g, false),
@@ -122,7 +122,7 @@ static int conv2d_forward(const tc_conv2d *g, const real *x, const real *w, cons
     return gather_run(&p);
 }
 
-static int conv2d_backward_input(const tc_conv2d *g, const real *dy, const real *w, real *dx) {
+static int direct_backward_input(const tc_conv2d *g, const real *dy, const real *w, real *dx) {
     const bool depthwise = conv_is_depthwise(g);
     gather p = {
         .rows = conv_rows(g, true),

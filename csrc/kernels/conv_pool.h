@@ -5,8 +5,9 @@
 //
 // The maximum comes first: the activations allowed here never fall, so it is the same value with a quarter of the work.
 //
-// Here is the general way, for any convolution. Forward: some images at a time are convolved into scratch that stays in L2, and pooled
-// from there. Backward: the gradient is spread over the convolution's output once, for the dense kernels.
+// Winograd's algorithm does the forward pass where it pays. Here is the way for any convolution. Forward: some images at a time are
+// convolved into scratch that stays in L2, and pooled from there. Backward: the gradient is spread over the convolution's output once, for
+// the dense kernels.
 
 enum { CONV_POOL_BYTES = 256 << 10 };  // of the convolution's output per chunk, about: a part of L2
 
@@ -70,7 +71,7 @@ static int conv_pool_chunk(void *context, int64_t chunk) {
     const size_t bytes = sizeof(real) * (size_t)(conv.batch * image_size);
     real *z = tc_alloc(bytes);
     if (!z) return TC_NO_MEMORY;
-    const int status = conv2d_forward(&conv, job->x + images.begin * conv.in_h * conv.in_w * conv.in_channels, job->w, job->b, z);
+    const int status = direct_forward(&conv, job->x + images.begin * conv.in_h * conv.in_w * conv.in_channels, job->w, job->b, z);
     for (int64_t n = images.begin; status == TC_OK && n < images.end; n++) {
         const real *image = z + (n - images.begin) * image_size;
         for (int64_t i = 0; i < pool->out_h; i++)
@@ -83,6 +84,8 @@ static int conv_pool_chunk(void *context, int64_t chunk) {
 
 static int conv2d_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x, const real *w,
                                const real *b, real *y, uint8_t *argmax) {
+    const int64_t tile = winograd_pool_fits(conv, pool, kind) ? winograd_size(conv, false) : 0;
+    if (tile) return winograd_pool_forward(tile, conv, pool, kind, (real)alpha, x, w, b, y, argmax);
     conv_pool_job job = {conv, pool, kind, (real)alpha, x, w, b, y, argmax, 1};
     const int64_t image_bytes = pool->in_h * pool->in_w * pool->channels * (int64_t)sizeof(real);
     job.images_per_chunk = max_i64(1, CONV_POOL_BYTES / max_i64(1, image_bytes));
@@ -92,23 +95,42 @@ static int conv2d_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_
 // ---- backward
 typedef struct {
     const tc_pool2d *pool;
-    tc_activation kind;
-    real alpha;
+    real slope;  // of the activation below 0
     const real *y, *dy;
     const uint8_t *argmax;
     real *dz;
     int64_t images_per_chunk;
 } unpool_job;
 
-static inline real derivative_of(tc_activation kind, real alpha, real y) {
-    return kind == TC_LINEAR || y > 0 ? 1 : kind == TC_RELU ? 0 : alpha;
-}
+static real slope_below_zero(tc_activation kind, double alpha) { return kind == TC_LINEAR ? 1 : kind == TC_RELU ? 0 : (real)alpha; }
 
 static void terms_of_bias(const void *operands, int64_t begin, int64_t end, int64_t columns, real *restrict sums) {
     const unpool_job *job = operands;
+    const real slope = job->slope;
     for (int64_t row = begin; row < end; row++) {
         const real *restrict dy = job->dy + row * columns, *restrict y = job->y + row * columns;
-        for (int64_t c = 0; c < columns; c++) sums[c] += dy[c] * derivative_of(job->kind, job->alpha, y[c]);
+        for (int64_t c = 0; c < columns; c++) sums[c] += dy[c] * (y[c] > 0 ? 1 : slope);
+    }
+}
+
+// One window: the gradient goes to the cell that was the largest, the three others get 0.
+static void unpool_window(const unpool_job *job, real *image, int64_t i, int64_t j, int64_t at) {
+    const tc_pool2d *g = job->pool;
+    const real slope = job->slope;
+    for (int64_t begin = 0; begin < g->channels; begin += POOL_BLOCK) {
+        const int64_t n = min_i64(POOL_BLOCK, g->channels - begin);
+        const real *restrict y = job->y + at + begin, *restrict dy = job->dy + at + begin;
+        const uint8_t *restrict argmax = job->argmax + at + begin;
+        real gradient[POOL_BLOCK];
+        int32_t place[POOL_BLOCK];
+        for (int64_t c = 0; c < n; c++) gradient[c] = dy[c] * (y[c] > 0 ? 1 : slope);
+        for (int64_t c = 0; c < n; c++) place[c] = argmax[c];
+        for (int32_t cell = 0; cell < 4; cell++) {
+            const int64_t row = 2 * i + cell / 2, column = 2 * j + cell % 2;
+            if (row >= g->in_h || column >= g->in_w) continue;
+            real *restrict dz = image + (row * g->in_w + column) * g->channels + begin;
+            for (int64_t c = 0; c < n; c++) dz[c] = place[c] == cell ? gradient[c] : 0;
+        }
     }
 }
 
@@ -120,19 +142,8 @@ static int unpool_chunk(void *context, int64_t chunk) {
     for (int64_t n = images.begin; n < images.end; n++) {
         real *image = job->dz + n * image_size;
         if (!windows_tile(g)) clear(image, image_size);
-        for (int64_t i = 0; i < g->out_h; i++) {
-            for (int64_t j = 0; j < g->out_w; j++) {
-                const int64_t at = ((n * g->out_h + i) * g->out_w + j) * g->channels;
-                const real *restrict y = job->y + at, *restrict dy = job->dy + at;
-                for (int32_t place = 0; place < 4; place++) {
-                    const int64_t row = 2 * i + place / 2, column = 2 * j + place % 2;
-                    if (row >= g->in_h || column >= g->in_w) continue;
-                    real *restrict dz = image + (row * g->in_w + column) * g->channels;
-                    for (int64_t c = 0; c < g->channels; c++)
-                        dz[c] = job->argmax[at + c] == place ? dy[c] * derivative_of(job->kind, job->alpha, y[c]) : 0;
-                }
-            }
-        }
+        for (int64_t i = 0; i < g->out_h; i++)
+            for (int64_t j = 0; j < g->out_w; j++) unpool_window(job, image, i, j, ((n * g->out_h + i) * g->out_w + j) * g->channels);
     }
     return TC_OK;
 }
@@ -150,7 +161,7 @@ static int bias_gradient(const unpool_job *job, real *db) {
 
 static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x,
                                 const real *w, const real *y, const uint8_t *argmax, const real *dy, real *dx, real *dw, real *db) {
-    unpool_job job = {pool, kind, (real)alpha, y, dy, argmax, NULL, items_per_chunk(pool->in_h * pool->in_w * pool->channels)};
+    unpool_job job = {pool, slope_below_zero(kind, alpha), y, dy, argmax, NULL, items_per_chunk(pool->in_h * pool->in_w * pool->channels)};
     int status = db ? bias_gradient(&job, db) : TC_OK;
     if (status != TC_OK || (!dx && !dw)) return status;
     const size_t bytes = sizeof(real) * (size_t)(pool->batch * pool->in_h * pool->in_w * pool->channels);

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tinycnn import config
 from tinycnn.errors import BackendError
 from tinycnn.kernels import native, numpy_ref, select
 from tinycnn.kernels.spec import KernelSet
@@ -46,6 +47,15 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[KernelSet]:
 def oracle() -> KernelSet:
     """To be called in float64."""
     return numpy_ref.load()
+
+
+@pytest.fixture(scope="module")
+def direct_convolution() -> Iterator[None]:
+    """No Winograd: for what only the direct sum promises."""
+    before = config.conv_algorithm()
+    config.set_conv_algorithm("direct")
+    yield
+    config.set_conv_algorithm(before)
 
 
 @pytest.fixture

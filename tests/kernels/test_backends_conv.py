@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tinycnn.geometry import Conv2dGeometry, conv2d_geometry
 
+pytestmark = pytest.mark.usefixtures("direct_convolution")
+
 SEEDS = st.integers(0, 2**32 - 1)
 DTYPES = st.sampled_from([np.float32, np.float64])
 #: Allowed error, relative to the sum of the absolute values of what is added up.

@@ -15,6 +15,8 @@ try:
 except native.BackendError:
     pytest.skip("the C backend is not built", allow_module_level=True)
 
+pytestmark = pytest.mark.usefixtures("direct_convolution")
+
 ORACLE = numpy_ref.load()
 #: Relative to the sum of the absolute values of what is added up.
 TOLERANCE = {np.float32: 1e-6, np.float64: 2e-15}

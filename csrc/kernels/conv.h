@@ -1,0 +1,11 @@
+// Which algorithm convolves: direct (conv_gather.h) or Winograd's (winograd.h), by the shape or as the caller wants it.
+
+static int conv2d_forward(const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
+    const int64_t tile = winograd_size(g, false);
+    return tile ? winograd_forward(tile, g, x, w, b, y) : direct_forward(g, x, w, b, y);
+}
+
+static int conv2d_backward_input(const tc_conv2d *g, const real *dy, const real *w, real *dx) {
+    const int64_t tile = winograd_size(g, true);
+    return tile ? winograd_backward_input(tile, g, dy, w, dx) : direct_backward_input(g, dy, w, dx);
+}
