@@ -60,8 +60,8 @@ static int winograd_taps_chunk(void *context, int64_t chunk) {
     const int64_t panels = operand_panels(p->result_channels), index = chunk % panels;
     const range columns = panel_columns(p->result_channels, index), k = chunk_range(chunk / panels, WINOGRAD_TAPS, p->source_channels);
     const int64_t width = columns.end - columns.begin, used = min_i64(columns.end, p->result_channels) - columns.begin;
-    const int64_t n = k.end - k.begin, tap_size = p->source_channels * p->result_channels, points = p->m + 2;
-    _Alignas(64) real g[TAPS * TAPS][WINOGRAD_TAPS * MAX_VECTORS * VLEN], t[MAX_POINTS * TAPS * VLEN];
+    const int64_t n = k.end - k.begin, tap_size = p->source_channels * p->result_channels;
+    _Alignas(64) real g[TAPS * TAPS][WINOGRAD_TAPS * MAX_VECTORS * VLEN], t[MAX_POINTS * T_ROW];
     for (int64_t tap = 0; tap < TAPS * TAPS; tap++) {
         const real *w = p->w + (p->adjoint ? TAPS * TAPS - 1 - tap : tap) * tap_size;
         if (p->adjoint) pack_transposed(g[tap], width, w + columns.begin * p->source_channels + k.begin, p->source_channels, n, used);
@@ -73,8 +73,8 @@ static int winograd_taps_chunk(void *context, int64_t chunk) {
     const int64_t point = taps_of_point(p, width);
     real *to = taps_of_panel(p, index) + k.begin * width;
     for (int64_t i = 0; i < n * width; i += VLEN) {
-        tap_lines(p->m, &(lines){TAPS, {g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], t, TAPS * VLEN, VLEN});
-        tap_lines(p->m, &(lines){points, {t, t + VLEN, t + 2 * VLEN}, TAPS * VLEN, to + i, point, points * point});
+        taps_down(p->m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS}, t);
+        taps_across(p->m, t, to + i, point, (p->m + 2) * point);
     }
     return TC_OK;
 }
@@ -121,44 +121,40 @@ static range tiles_with_point(const winograd_block *block, int64_t i, int64_t j)
 static void transform_input(const winograd_block *block, const winograd_tile *tile, real *v) {
     const winograd *p = block->p;
     const int64_t channels = p->source_channels, top = tile->i * p->m - p->pad_top, left = tile->j * p->m - p->pad_left;
-    const int64_t rows = tile->rows + 2, columns = tile->columns + 2, points = p->m + 2;
+    const int64_t rows = tile->rows + 2, columns = tile->columns + 2;
     const int64_t begin = min_i64(columns, max_i64(0, -left)), end = max_i64(begin, min_i64(columns, p->source_w - left));
-    _Alignas(64) real t[MAX_POINTS * MAX_POINTS * VLEN], partial[MAX_POINTS * MAX_POINTS * VLEN];
-    const real *row[MAX_POINTS];
+    _Alignas(64) real t[MAX_POINTS * T_ROW], partial[MAX_POINTS * T_ROW];
+    columns_of_tile d = {.from_line = channels, .n = end - begin};
     for (int64_t i = 0; i < rows; i++) {
         const bool exists = top + i >= 0 && top + i < p->source_h;
-        row[i] = exists ? p->source + ((tile->image * p->source_h + top + i) * p->source_w + left + begin) * channels : block->zeros;
-    }
-    for (int64_t i = 0; i < rows; i++)
+        d.from[i] = exists ? p->source + ((tile->image * p->source_h + top + i) * p->source_w + left + begin) * channels : block->zeros;
         for (int64_t j = 0; j < columns; j++)
-            if (j < begin || j >= end) v_store(t + (i * columns + j) * VLEN, v_zero());
+            if (j < begin || j >= end) v_store(t + i * T_ROW + j * VLEN, v_zero());
+    }
     for (int64_t c = 0; c < channels; c += VLEN) {
-        lines down = {.n = end - begin, .from_line = channels, .to = t + begin * VLEN, .to_item = columns * VLEN, .to_line = VLEN};
-        lines across = {.n = rows, .from_line = columns * VLEN, .to = v + c, .to_item = block->v_point, .to_line = points * block->v_point};
-        for (int64_t i = 0; i < rows; i++) down.from[i] = row[i] + c;
-        for (int64_t j = 0; j < columns; j++) across.from[j] = t + j * VLEN;
         if (channels - c < VLEN) {
             for (int64_t i = 0; i < rows; i++) {
-                for (int64_t j = 0; j < down.n; j++)
-                    v_store(partial + (i * MAX_POINTS + j) * VLEN, v_load_n(down.from[i] + j * channels, (int)(channels - c)));
-                down.from[i] = partial + i * MAX_POINTS * VLEN;
+                for (int64_t j = 0; j < d.n; j++)
+                    v_store(partial + i * T_ROW + j * VLEN, v_load_n(d.from[i] + j * channels, (int)(channels - c)));
+                d.from[i] = partial + i * T_ROW;
             }
-            down.from_line = VLEN;
+            d.from_line = VLEN;
         }
-        input_lines(tile->rows, &down);
-        input_lines(tile->columns, &across);
+        input_down(tile->rows, &d, t + begin * VLEN);
+        input_across(tile->columns, rows, t, v + c, block->v_point, (p->m + 2) * block->v_point);
+        for (int64_t i = 0; i < rows; i++) d.from[i] += VLEN;
     }
 }
 
 static void transform_back(const winograd_block *block, const winograd_tile *tile, const real *y, int64_t width, range columns) {
     const winograd *p = block->p;
-    _Alignas(64) real t[MAX_TILE * MAX_POINTS * VLEN];
-    lines down = {.n = tile->columns + 2, .from_line = width, .to = t, .to_item = MAX_POINTS * VLEN, .to_line = VLEN};
-    for (int64_t i = 0; i < tile->rows + 2; i++) down.from[i] = y + i * (p->m + 2) * width;
+    _Alignas(64) real t[MAX_TILE * T_ROW];
+    columns_of_tile products = {.from_line = width, .n = tile->columns + 2};
+    for (int64_t i = 0; i < tile->rows + 2; i++) products.from[i] = y + i * (p->m + 2) * width;
     for (int64_t c = columns.begin; c < columns.end; c += VLEN) {
-        result_lines(tile->rows, &down);
+        results_down(tile->rows, &products, t);
         p->finish(p, tile, c, (int)min_i64(VLEN, columns.end - c), t);
-        for (int64_t i = 0; i < tile->rows + 2; i++) down.from[i] += VLEN;
+        for (int64_t i = 0; i < tile->rows + 2; i++) products.from[i] += VLEN;
     }
 }
 
@@ -244,9 +240,9 @@ __attribute__((always_inline)) static inline void store_rows(const int m, const 
     const int64_t pixel = p->result_channels, row = p->result_w * pixel;
     real *to = p->result + (tile->image * p->result_h + tile->i * p->m) * row + tile->j * p->m * pixel + first;
     const vreal start = p->start ? load_columns(p->start + first, n) : v_zero();
-    for (int64_t i = tile->rows; i > 0; i--, t += MAX_POINTS * VLEN, to += row) {
+    for (int64_t i = tile->rows; i > 0; i--, t += T_ROW, to += row) {
         vreal y[MAX_TILE];
-        result_line(m, t, y);
+        result_row(m, t, y);
 #pragma GCC unroll 4
         for (int j = 0; j < m; j++) store_columns(to + j * pixel, v_add(y[j], start), n);
     }

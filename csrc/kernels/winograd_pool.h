@@ -46,12 +46,12 @@ __attribute__((always_inline)) static inline void pool_rows(const int m, const w
     const tc_pool2d *g = p->pool;
     const vreal start = p->start ? load_columns(p->start + first, n) : v_zero(), alpha = v_set1(p->alpha), none = v_set1(-INFINITY);
     const lanes zero = {0};
-    for (int64_t i = 0; i < tile->rows; i += 2, t += 2 * MAX_POINTS * VLEN) {
+    for (int64_t i = 0; i < tile->rows; i += 2, t += 2 * T_ROW) {
         const int64_t row = tile->image * g->out_h + (tile->i * p->m + i) / 2;
         const int64_t at = (row * g->out_w + tile->j * p->m / 2) * p->result_channels + first;
         vreal top[MAX_TILE], bottom[MAX_TILE] = {none, none, none, none};
-        result_line(m, t, top);
-        if (i + 1 < tile->rows) result_line(m, t + MAX_POINTS * VLEN, bottom);
+        result_row(m, t, top);
+        if (i + 1 < tile->rows) result_row(m, t + T_ROW, bottom);
 #pragma GCC unroll 2
         for (int j = 0; j < m; j += 2) {
             const bool whole = j + 1 < m;

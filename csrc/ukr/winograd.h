@@ -70,63 +70,89 @@ __attribute__((always_inline)) static inline void results(const int m, const vre
     y[m - 1] += t[1];
 }
 
-// One axis of a two-dimensional transform: n lines, each of which a transform of this file takes from items to results.
-typedef struct {
-    int64_t n;
-    const real *from[MAX_POINTS];  // item i of line l is the vector at from[i] + l * from_line
-    int64_t from_line;
-    real *to;  // result r of line l goes to to + r * to_item + l * to_line
-    int64_t to_item, to_line;
-} lines;
-
+// ---- along both axes
+//
+// Two passes, with the values between them in t, (MAX_POINTS, MAX_POINTS) vectors: down the columns of a tile into rows of t, then across
+// those rows. A pass does n lines, each a transform of this file.
 typedef void transform(const int m, const vreal *from, vreal *to);
 
-__attribute__((always_inline)) static inline void transform_lines(transform *f, const int m, const int items, const int n_results,
-                                                                  const lines *p) {
+enum { T_ROW = MAX_POINTS * VLEN };
+
+// Column l has its item i at from[i] + l * from_line.
+typedef struct {
     const real *from[MAX_POINTS];
-    real *to[MAX_POINTS];
-    const int64_t from_line = p->from_line, to_line = p->to_line;
+    int64_t from_line, n;
+} columns_of_tile;
+
+__attribute__((always_inline)) static inline void transform_down(transform *f, const int m, const int items, const int n_results,
+                                                                 const columns_of_tile *p, real *t) {
+    const real *from[MAX_POINTS];
 #pragma GCC unroll 6
     for (int i = 0; i < items; i++) from[i] = p->from[i];
-#pragma GCC unroll 6
-    for (int r = 0; r < n_results; r++) to[r] = p->to + r * p->to_item;
-    for (int64_t l = p->n, from_at = 0, to_at = 0; l > 0; l--, from_at += from_line, to_at += to_line) {
+    for (int64_t l = p->n, at = 0, line = p->from_line; l > 0; l--, at += line, t += VLEN) {
         vreal item[MAX_POINTS], result[MAX_POINTS];
 #pragma GCC unroll 6
-        for (int i = 0; i < items; i++) item[i] = v_load(from[i] + from_at);
+        for (int i = 0; i < items; i++) item[i] = v_load(from[i] + at);
         f(m, item, result);
 #pragma GCC unroll 6
-        for (int r = 0; r < n_results; r++) v_store(to[r] + to_at, result[r]);
+        for (int r = 0; r < n_results; r++) v_store(t + r * T_ROW, result[r]);
     }
 }
 
-static void input_lines(int64_t m, const lines *p) {
-    switch (m) {
-        case 1: transform_lines(input_points, 1, 3, 3, p); break;
-        case 2: transform_lines(input_points, 2, 4, 4, p); break;
-        case 3: transform_lines(input_points, 3, 5, 5, p); break;
-        case 4: transform_lines(input_points, 4, 6, 6, p); break;
-    }
-}
-
-static void tap_lines(int64_t m, const lines *p) {
-    if (m > 2) transform_lines(tap_points, 4, 3, 6, p);
-    else transform_lines(tap_points, 2, 3, 4, p);
-}
-
-static void result_lines(int64_t m, const lines *p) {
-    switch (m) {
-        case 1: transform_lines(results, 1, 3, 1, p); break;
-        case 2: transform_lines(results, 2, 4, 2, p); break;
-        case 3: transform_lines(results, 3, 5, 3, p); break;
-        case 4: transform_lines(results, 4, 6, 4, p); break;
-    }
-}
-
-// The second axis of the transform back, one line at a time: its m + 2 products stand side by side.
-__attribute__((always_inline)) static inline void result_line(const int m, const real *products, vreal *y) {
-    vreal t[MAX_POINTS];
+// Value r of row l goes to to + r * to_item + l * to_line.
+__attribute__((always_inline)) static inline void transform_across(transform *f, const int m, const int items, const int n_results,
+                                                                   int64_t n, const real *t, real *to, int64_t to_item, int64_t to_line) {
+    for (; n > 0; n--, t += T_ROW, to += to_line) {
+        vreal item[MAX_POINTS], result[MAX_POINTS];
 #pragma GCC unroll 6
-    for (int i = 0; i < m + 2; i++) t[i] = v_load(products + i * VLEN);
-    results(m, t, y);
+        for (int i = 0; i < items; i++) item[i] = v_load(t + i * VLEN);
+        f(m, item, result);
+#pragma GCC unroll 6
+        for (int r = 0; r < n_results; r++) v_store(to + r * to_item, result[r]);
+    }
+}
+
+static void input_down(int64_t m, const columns_of_tile *p, real *t) {
+    switch (m) {
+        case 1: transform_down(input_points, 1, 3, 3, p, t); break;
+        case 2: transform_down(input_points, 2, 4, 4, p, t); break;
+        case 3: transform_down(input_points, 3, 5, 5, p, t); break;
+        case 4: transform_down(input_points, 4, 6, 6, p, t); break;
+    }
+}
+
+static void input_across(int64_t m, int64_t n, const real *t, real *to, int64_t to_item, int64_t to_line) {
+    switch (m) {
+        case 1: transform_across(input_points, 1, 3, 3, n, t, to, to_item, to_line); break;
+        case 2: transform_across(input_points, 2, 4, 4, n, t, to, to_item, to_line); break;
+        case 3: transform_across(input_points, 3, 5, 5, n, t, to, to_item, to_line); break;
+        case 4: transform_across(input_points, 4, 6, 6, n, t, to, to_item, to_line); break;
+    }
+}
+
+static void taps_down(int64_t m, const columns_of_tile *p, real *t) {
+    if (m > 2) transform_down(tap_points, 4, TAPS, 6, p, t);
+    else transform_down(tap_points, 2, TAPS, 4, p, t);
+}
+
+static void taps_across(int64_t m, const real *t, real *to, int64_t to_item, int64_t to_line) {
+    if (m > 2) transform_across(tap_points, 4, TAPS, 6, 6, t, to, to_item, to_line);
+    else transform_across(tap_points, 2, TAPS, 4, 4, t, to, to_item, to_line);
+}
+
+static void results_down(int64_t m, const columns_of_tile *p, real *t) {
+    switch (m) {
+        case 1: transform_down(results, 1, 3, 1, p, t); break;
+        case 2: transform_down(results, 2, 4, 2, p, t); break;
+        case 3: transform_down(results, 3, 5, 3, p, t); break;
+        case 4: transform_down(results, 4, 6, 4, p, t); break;
+    }
+}
+
+// Across one row, whose results are stored or pooled at once.
+__attribute__((always_inline)) static inline void result_row(const int m, const real *t, vreal *y) {
+    vreal products[MAX_POINTS];
+#pragma GCC unroll 6
+    for (int i = 0; i < m + 2; i++) products[i] = v_load(t + i * VLEN);
+    results(m, products, y);
 }
