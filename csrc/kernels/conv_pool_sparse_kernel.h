@@ -1,0 +1,161 @@
+// dw of conv_pool_sparse.h.
+//
+// Loops, from the outside: shares of the units, each with a dw of its own, added up in order at the end; blocks of one or two vectors of
+// input channels; units (some small images, or a band of windows of a large one), whose block of x is copied with zeros around, so that
+// it stays in L1; vectors of output channels, whose g and offsets are laid out window by window; output channels; windows.
+// A share's dw lies as (block, o, tap, c): the sums of one o are one stretch of memory. How many shares there are follows from the shapes.
+
+enum { GATHER_BYTES = 32 << 10 };  // of the copy of x: two thirds of L1, or all of it
+
+typedef struct {
+    const sparse_job *job;
+    int64_t vectors, blocks, o_size;  // vectors of input channels of a block; elements of one o of it
+    int64_t unit_images, unit_rows, bands, units, shares, columns;  // rows of windows; columns of the copy
+    real *partial;                                                  // (shares, blocks, out_channels, taps, vectors * VLEN)
+} gather_plan;
+
+static int64_t gather_taps(const gather_plan *p) { return p->job->conv.kernel_h * p->job->conv.kernel_w; }
+
+// The last block may have fewer vectors; it has the same room.
+static int64_t gather_vectors(const gather_plan *p, int64_t block) {
+    return min_i64(p->vectors, ceil_div(p->job->conv.in_channels, VLEN) - block * p->vectors);
+}
+
+static real *gather_partial(const gather_plan *p, int64_t share, int64_t block) {
+    return p->partial + (share * p->blocks + block) * p->job->conv.out_channels * p->o_size;
+}
+
+// `rows` rows of the padded input from `first` on: `channels` channels of each pixel, as whole vectors.
+static void gather_copy(const gather_plan *p, const real *image, int64_t first, int64_t rows, int64_t channels, real *to) {
+    const tc_conv2d *g = &p->job->conv;
+    const int64_t pixel = ceil_div(channels, VLEN) * VLEN, right = min_i64(p->columns, g->pad_left + g->in_w);
+    for (int64_t i = first - g->pad_top; i < first - g->pad_top + rows; i++, to += p->columns * pixel) {
+        if (i < 0 || i >= g->in_h || right <= g->pad_left) {
+            clear(to, p->columns * pixel);
+            continue;
+        }
+        const real *from = image + i * g->in_w * g->in_channels;
+        clear(to, g->pad_left * pixel);
+        for (int64_t j = g->pad_left; j < right; j++, from += g->in_channels) {
+            for (int64_t c = 0; c < channels; c += VLEN)
+                v_store(to + j * pixel + c, load_columns(from + c, (int)min_i64(VLEN, channels - c)));
+        }
+        clear(to + right * pixel, (p->columns - right) * pixel);
+    }
+}
+
+// What a unit needs in one chunk.
+typedef struct {
+    int64_t images, rows, first_window;  // rows: of windows
+    int64_t pixel, row, image;           // elements of the copy
+    real *x, *g;
+    int32_t *at;
+} gather_unit;
+
+// g and the offsets of up to VLEN output channels from o on, window by window.
+static void gather_layout(const gather_plan *p, const gather_unit *unit, int64_t o) {
+    const tc_pool2d *pool = &p->job->pool;
+    const int64_t n = min_i64(VLEN, pool->channels - o);
+    const int32_t pixel = (int32_t)unit->pixel, row = (int32_t)unit->row;
+    real *restrict g = unit->g;
+    int32_t *restrict at = unit->at;
+    for (int64_t image = 0; image < unit->images; image++) {
+        for (int64_t i = 0; i < unit->rows; i++) {
+            const int64_t window = unit->first_window + (image * pool->out_h + i) * pool->out_w;
+            const real *from = p->job->g + window * pool->channels + o;
+            const uint8_t *argmax = p->job->argmax + window * pool->channels + o;
+            int32_t corner = (int32_t)(image * unit->image + 2 * i * unit->row);
+            for (int64_t j = 0; j < pool->out_w; j++, from += pool->channels, argmax += pool->channels, corner += 2 * pixel) {
+                for (int64_t l = 0; l < n; l++) g[l] = from[l];
+                for (int64_t l = 0; l < n; l++) at[l] = corner + (argmax[l] & 1) * pixel + (argmax[l] >> 1) * row;
+                g += VLEN;
+                at += VLEN;
+            }
+        }
+    }
+    for (int64_t l = 0; l < VLEN; l++) g[l] = 0, at[l] = 0;
+}
+
+static int gather_chunk_of_windows(void *context, int64_t chunk) {
+    const gather_plan *p = context;
+    const sparse_job *job = p->job;
+    const tc_conv2d *g = &job->conv;
+    const tc_pool2d *pool = &job->pool;
+    const int64_t block = chunk % p->blocks, share = chunk / p->blocks, vectors = gather_vectors(p, block), c = block * p->vectors * VLEN;
+    const int64_t channels = min_i64(vectors * VLEN, g->in_channels - c), rows = sparse_span(p->unit_rows, g->kernel_h);
+    const int64_t row = p->columns * vectors * VLEN, image = rows * row, windows = p->unit_images * p->unit_rows * pool->out_w;
+    const size_t bytes = sizeof(real) * (size_t)(p->unit_images * image) + (sizeof(real) + sizeof(int32_t)) * (size_t)((windows + 1) * VLEN);
+    real *scratch = tc_alloc(bytes);
+    if (!scratch) return TC_NO_MEMORY;
+    gather_unit unit = {.row = row, .image = image, .pixel = vectors * VLEN, .x = scratch, .g = scratch + p->unit_images * image};
+    unit.at = (int32_t *)(unit.g + (windows + 1) * VLEN);
+
+    real *dw = gather_partial(p, share, block);
+    const int64_t begin = share * p->units / p->shares, end = (share + 1) * p->units / p->shares;
+    for (int64_t index = begin; index < end; index++) {
+        const range images = chunk_range(index / p->bands, p->unit_images, g->batch);
+        const range band = chunk_range(index % p->bands, p->unit_rows, pool->out_h);
+        unit.images = images.end - images.begin;
+        unit.rows = band.end - band.begin;
+        unit.first_window = (images.begin * pool->out_h + band.begin) * pool->out_w;
+        for (int64_t n = 0; n < unit.images; n++)
+            gather_copy(p, job->x + (images.begin + n) * g->in_h * g->in_w * g->in_channels + c, 2 * band.begin,
+                        sparse_span(unit.rows, g->kernel_h), channels, unit.x + n * image);
+        for (int64_t o = 0; o < g->out_channels; o++) {
+            if (o % VLEN == 0) gather_layout(p, &unit, o);
+            const gathering of_channel = {
+                .x = unit.x,
+                .row = row,
+                .g = unit.g + o % VLEN,
+                .at = unit.at + o % VLEN,
+                .windows = unit.images * unit.rows * pool->out_w,
+                .accumulate = index > begin,
+                .dw = dw + o * p->o_size,
+            };
+            gather_windows(&of_channel, g->kernel_h, vectors);
+        }
+    }
+    tc_free(scratch, bytes);
+    return TC_OK;
+}
+
+// Adds up one tap of one block over the shares, and lays it out as dw is.
+static int gather_sum(void *context, int64_t chunk) {
+    const gather_plan *p = context;
+    const tc_conv2d *g = &p->job->conv;
+    const int64_t taps = gather_taps(p), tap = chunk % taps, block = chunk / taps, width = gather_vectors(p, block) * VLEN;
+    const int64_t c = block * p->vectors * VLEN, channels = min_i64(width, g->in_channels - c);
+    real *sum = gather_partial(p, 0, block) + tap * width;
+    for (int64_t share = 1; share < p->shares; share++) {
+        const real *from = gather_partial(p, share, block) + tap * width;
+        for (int64_t o = 0; o < g->out_channels; o++)
+            for (int64_t i = 0; i < width; i += VLEN)
+                v_store(sum + o * p->o_size + i, v_add(v_load(sum + o * p->o_size + i), v_load(from + o * p->o_size + i)));
+    }
+    pack_transposed(p->job->dw + (tap * g->in_channels + c) * g->out_channels, g->out_channels, sum, p->o_size, channels, g->out_channels);
+    return TC_OK;
+}
+
+static int sparse_backward_kernel(const sparse_job *job) {
+    const tc_conv2d *g = &job->conv;
+    const tc_pool2d *pool = &job->pool;
+    gather_plan p = {.job = job, .columns = sparse_span(pool->out_w, g->kernel_w), .unit_images = 1, .unit_rows = pool->out_h};
+    const int64_t in_vectors = ceil_div(g->in_channels, VLEN);
+    p.vectors = min_i64(in_vectors, g->kernel_h == 3 ? GATHER_VECTORS_3 : 1);
+    p.blocks = ceil_div(in_vectors, p.vectors);
+    p.o_size = gather_taps(&p) * p.vectors * VLEN;
+    const int64_t rows = GATHER_BYTES / (p.columns * p.vectors * VLEN * (int64_t)sizeof(real));  // of the copy, that fit
+    const int64_t image_rows = sparse_span(pool->out_h, g->kernel_h);
+    if (rows >= image_rows) p.unit_images = min_i64(g->batch, rows / image_rows);
+    else p.unit_rows = ceil_div(pool->out_h, ceil_div(pool->out_h, max_i64(1, (rows - g->kernel_h + 1) / 2)));
+    p.bands = ceil_div(pool->out_h, p.unit_rows);
+    p.units = ceil_div(g->batch, p.unit_images) * p.bands;
+    p.shares = min_i64(p.units, ceil_div(SPARSE_CHUNKS, p.blocks));
+    const size_t bytes = sizeof(real) * (size_t)(p.shares * p.blocks * g->out_channels * p.o_size);
+    p.partial = tc_alloc(bytes);
+    if (!p.partial) return TC_NO_MEMORY;
+    int status = tc_parallel_for(p.shares * p.blocks, gather_chunk_of_windows, &p);
+    if (status == TC_OK) status = tc_parallel_for(p.blocks * gather_taps(&p), gather_sum, &p);
+    tc_free(p.partial, bytes);
+    return status;
+}
