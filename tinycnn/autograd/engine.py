@@ -81,10 +81,17 @@ class Node:
         self.inputs = ()
 
 
+@functools.lru_cache(maxsize=1024)
+def _geometry(op: Any, *shapes: tuple[int, ...] | None) -> Any:
+    """What depends on shapes alone is the same in every step."""
+    return op.shape(*shapes)
+
+
 def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str, Any]) -> tuple[Any, Any, Node | None]:
     """Run `op` on the tensors' arrays: -> result array, what the rule saved, and the node (None if no gradient is wanted)."""
     arrays = [None if t is None else t.data for t in inputs]
-    geometry = op.shape(*[None if a is None else a.shape for a in arrays], **parameters)
+    shapes = [None if a is None else a.shape for a in arrays]
+    geometry = op.shape(*shapes, **parameters) if parameters else _geometry(op, *shapes)
     with quiet():
         y, saved = op.forward(current(), geometry, *arrays)
     if not _mode.grad_enabled:
@@ -125,19 +132,19 @@ def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None
     kernels = current()
     flowing: dict[int, Array] = {id(root): gradient}
     leaves: dict[int, Tensor] = {}
-    for node in reversed(order):
-        dy = flowing.pop(id(node))
-        assert node.op is not None  # _sorted has checked it
-        with quiet():
+    with quiet():
+        for node in reversed(order):
+            dy = flowing.pop(id(node))
+            assert node.op is not None  # _sorted has checked it
             parts = node.op.vjp(kernels, node.geometry, node.saved, dy, node.needs)
-        for link, needed, part in zip(node.inputs, node.needs, parts, strict=True):
-            if not needed or part is None or link is None:
-                continue
-            key = id(link)
-            flowing[key] = flowing[key] + part if key in flowing else part
-            if not isinstance(link, Node):
-                leaves[key] = link
-        if not retain_graph:
-            node.release()
+            for link, needed, part in zip(node.inputs, node.needs, parts, strict=True):
+                if not needed or part is None or link is None:
+                    continue
+                key = id(link)
+                flowing[key] = flowing[key] + part if key in flowing else part
+                if not isinstance(link, Node):
+                    leaves[key] = link
+            if not retain_graph:
+                node.release()
     for key, leaf in leaves.items():
         leaf.accumulate(flowing[key])

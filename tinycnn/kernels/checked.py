@@ -25,6 +25,7 @@ from tinycnn.kernels.spec import Activation, Array, IntArray, PoolableActivation
 __all__ = ["CheckedKernels"]
 
 UINT8 = np.dtype(np.uint8)
+ACTIVATIONS, POOLABLE_ACTIVATIONS = get_args(Activation), get_args(PoolableActivation)
 
 
 class CheckedKernels:
@@ -79,7 +80,7 @@ class CheckedKernels:
     def conv2d_pool_forward(
         self, geometry: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
     ) -> tuple[Array, SmallIntArray]:
-        _check_activation(kind, alpha, PoolableActivation)
+        _check_activation(kind, alpha, POOLABLE_ACTIVATIONS)
         dtype, conv = floating("x", x), geometry.conv
         x = operand("x", x, conv.in_shape, dtype)
         w = operand("w", w, conv.kernel_shape, dtype)
@@ -98,7 +99,7 @@ class CheckedKernels:
         alpha: float,
         needs: tuple[bool, bool, bool],
     ) -> tuple[Array | None, Array | None, Array | None]:
-        _check_activation(kind, alpha, PoolableActivation)
+        _check_activation(kind, alpha, POOLABLE_ACTIVATIONS)
         dtype, conv, out_shape = floating("x", x), geometry.conv, geometry.out_shape
         x = operand("x", x, conv.in_shape, dtype)
         w = operand("w", w, conv.kernel_shape, dtype)
@@ -204,8 +205,8 @@ def _channel_vectors(x: Array, **vectors: Array) -> list[Any]:
     return [operand(name, vector, x.shape[1:], x.dtype) for name, vector in vectors.items()]
 
 
-def _check_activation(kind: str, alpha: float, known: Any = Activation) -> None:
-    if kind not in get_args(known):
-        raise ArgumentError(f"kind must be one of {', '.join(get_args(known))}, got {kind!r}")
+def _check_activation(kind: str, alpha: float, known: tuple[str, ...] = ACTIVATIONS) -> None:
+    if kind not in known:
+        raise ArgumentError(f"kind must be one of {', '.join(known)}, got {kind!r}")
     if not alpha >= 0:
         raise ArgumentError(f"alpha must be >= 0, got {alpha!r}")

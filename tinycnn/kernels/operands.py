@@ -30,13 +30,15 @@ def floating(name: str, array: Array) -> np.dtype[Any]:
 
 def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dtype[Any]) -> Any:
     """`array` in normal form, a copy only where it has to be; ShapeError / DTypeError unless it has `shape` (None: any) and `dtype`."""
+    if type(array) is np.ndarray and array.dtype is dtype and (shape is None or array.shape == shape) and _lies_well(array):
+        return array
     if not isinstance(array, np.ndarray):
         raise DTypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
     if array.dtype != dtype and array.dtype.newbyteorder("=") != dtype:
         raise DTypeError(f"{name} must be {dtype}, got {array.dtype}")
     if shape is not None and array.shape != shape:
         raise ShapeError(f"{name} must have shape {shape}, got {array.shape}")
-    return array if _is_normal(array) else np.array(array, dtype, order="C")
+    return array if array.dtype.isnative and _lies_well(array) else np.array(array, dtype, order="C")
 
 
 def matrix(name: str, array: Array, dtype: np.dtype[Any]) -> Any:
@@ -54,6 +56,6 @@ def inplace_operand(name: str, array: Array, shape: tuple[int, ...] | None, dtyp
     return array
 
 
-def _is_normal(array: Array) -> bool:
+def _lies_well(array: Array) -> bool:
     flags = array.flags
-    return flags.c_contiguous and flags.aligned and array.dtype.isnative
+    return flags.c_contiguous and flags.aligned

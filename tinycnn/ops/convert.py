@@ -64,7 +64,7 @@ def shape(x: TensorLike) -> tuple[int, ...]:
 
 def numbers(*values: TensorLike) -> tuple[Tensor, ...]:
     """`values` as Tensors of one common dtype."""
-    if all(isinstance(v, Tensor) for v in values) and len({v.data.dtype for v in values}) == 1:
+    if _are_alike(values):
         return values
     weak = [isinstance(v, (bool, int, float)) for v in values]
     arrays = [None if w else convert_to_numpy(v) for v, w in zip(values, weak, strict=True)]
@@ -83,6 +83,12 @@ def numbers(*values: TensorLike) -> tuple[Tensor, ...]:
     else:
         dtype = np.result_type(*[np.asarray(v).dtype for v in values])
     return tuple(cast(v, dtype) if isinstance(v, Tensor) else Tensor.wrap(np.asarray(v, dtype)) for v in values)
+
+
+def _are_alike(values: tuple[TensorLike, ...]) -> bool:
+    """Are these Tensors of one dtype, as nearly always?"""
+    dtype = values[0].data.dtype if isinstance(values[0], Tensor) else None
+    return False not in [isinstance(value, Tensor) and value.data.dtype is dtype for value in values]
 
 
 def floats(*values: TensorLike) -> tuple[Tensor, ...]:

@@ -61,12 +61,15 @@ class AxisGeometry:
 
 def _as_rows(x: Array, axis: int) -> Array:
     """`x` with `axis` last, flattened to (R, C)."""
-    x = np.moveaxis(x, axis, -1)
+    if axis != x.ndim - 1:
+        x = np.moveaxis(x, axis, -1)
     return x.reshape(-1, x.shape[-1])
 
 
 def _from_rows(rows: Array, shape: Shape, axis: int) -> Array:
     """The inverse of `_as_rows`."""
+    if axis == len(shape) - 1:
+        return rows.reshape(shape)
     moved = shape[:axis] + shape[axis + 1 :] + (shape[axis],)
     return np.moveaxis(rows.reshape(moved), -1, axis)
 

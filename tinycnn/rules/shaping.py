@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -22,12 +23,12 @@ class Reshape(Op):
     @staticmethod
     def shape(x: Shape, *, newshape: Sequence[int]) -> Broadcast:
         sizes = [int(n) for n in newshape]
-        size = int(np.prod(x, dtype=np.int64))
+        size = math.prod(x)
         if sizes.count(-1) == 1:
-            known = int(np.prod([n for n in sizes if n != -1], dtype=np.int64))
+            known = math.prod([n for n in sizes if n != -1])
             if known and size % known == 0:
                 sizes[sizes.index(-1)] = size // known
-        if min(sizes, default=0) < 0 or int(np.prod(sizes, dtype=np.int64)) != size:
+        if min(sizes, default=0) < 0 or math.prod(sizes) != size:
             raise ShapeError(f"newshape {tuple(newshape)} does not hold the {size} cells of shape {x}")
         return Broadcast(tuple(sizes), (x,))
 
