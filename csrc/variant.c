@@ -41,6 +41,8 @@
 #include "ukr/tile.h"
 #include "ukr/depthwise.h"
 #include "ukr/winograd.h"
+#include "ukr/sparse_gather.h"
+#include "ukr/sparse_scatter.h"
 #include "kernels/multiply.h"
 #include "kernels/gemm.h"
 #include "kernels/conv_axis.h"
@@ -51,6 +53,7 @@
 #include "kernels/winograd.h"
 #include "kernels/winograd_pool.h"
 #include "kernels/conv.h"
+#include "kernels/conv_pool_sparse.h"
 #include "kernels/conv_pool.h"
 
 extern const TC_TYPE(TC_SUFFIX) TC_JOIN(TC_ISA, TC_SUFFIX);

@@ -95,41 +95,26 @@ static int conv2d_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_
 // ---- backward
 typedef struct {
     const tc_pool2d *pool;
-    real slope;  // of the activation below 0
-    const real *y, *dy;
+    const real *g;
     const uint8_t *argmax;
     real *dz;
     int64_t images_per_chunk;
 } unpool_job;
 
-static real slope_below_zero(tc_activation kind, double alpha) { return kind == TC_LINEAR ? 1 : kind == TC_RELU ? 0 : (real)alpha; }
-
-static void terms_of_bias(const void *operands, int64_t begin, int64_t end, int64_t columns, real *restrict sums) {
-    const unpool_job *job = operands;
-    const real slope = job->slope;
-    for (int64_t row = begin; row < end; row++) {
-        const real *restrict dy = job->dy + row * columns, *restrict y = job->y + row * columns;
-        for (int64_t c = 0; c < columns; c++) sums[c] += dy[c] * (y[c] > 0 ? 1 : slope);
-    }
-}
-
 // One window: the gradient goes to the cell that was the largest, the three others get 0.
 static void unpool_window(const unpool_job *job, real *image, int64_t i, int64_t j, int64_t at) {
-    const tc_pool2d *g = job->pool;
-    const real slope = job->slope;
-    for (int64_t begin = 0; begin < g->channels; begin += POOL_BLOCK) {
-        const int64_t n = min_i64(POOL_BLOCK, g->channels - begin);
-        const real *restrict y = job->y + at + begin, *restrict dy = job->dy + at + begin;
+    const tc_pool2d *pool = job->pool;
+    for (int64_t begin = 0; begin < pool->channels; begin += POOL_BLOCK) {
+        const int64_t n = min_i64(POOL_BLOCK, pool->channels - begin);
+        const real *restrict g = job->g + at + begin;
         const uint8_t *restrict argmax = job->argmax + at + begin;
-        real gradient[POOL_BLOCK];
         int32_t place[POOL_BLOCK];
-        for (int64_t c = 0; c < n; c++) gradient[c] = dy[c] * (y[c] > 0 ? 1 : slope);
         for (int64_t c = 0; c < n; c++) place[c] = argmax[c];
         for (int32_t cell = 0; cell < 4; cell++) {
             const int64_t row = 2 * i + cell / 2, column = 2 * j + cell % 2;
-            if (row >= g->in_h || column >= g->in_w) continue;
-            real *restrict dz = image + (row * g->in_w + column) * g->channels + begin;
-            for (int64_t c = 0; c < n; c++) dz[c] = place[c] == cell ? gradient[c] : 0;
+            if (row >= pool->in_h || column >= pool->in_w) continue;
+            real *restrict dz = image + (row * pool->in_w + column) * pool->channels + begin;
+            for (int64_t c = 0; c < n; c++) dz[c] = place[c] == cell ? g[c] : 0;
         }
     }
 }
@@ -148,28 +133,33 @@ static int unpool_chunk(void *context, int64_t chunk) {
     return TC_OK;
 }
 
-static int bias_gradient(const unpool_job *job, real *db) {
-    const tc_pool2d *g = job->pool;
-    const size_t bytes = sizeof(double) * (size_t)g->channels;
-    double *totals = tc_alloc(bytes);
-    if (!totals) return TC_NO_MEMORY;
-    const int status = column_sums(g->batch * g->out_h * g->out_w, g->channels, 1, terms_of_bias, job, totals);
-    for (int64_t c = 0; c < g->channels; c++) db[c] = (real)totals[c];
-    tc_free(totals, bytes);
+static int dense_backward(const tc_conv2d *conv, const tc_pool2d *pool, const real *x, const real *w, const uint8_t *argmax, const real *g,
+                          real *dx, real *dw) {
+    const int64_t image_size = pool->in_h * pool->in_w * pool->channels;
+    const size_t bytes = sizeof(real) * (size_t)(pool->batch * image_size);
+    real *dz = tc_alloc(bytes);
+    if (!dz) return TC_NO_MEMORY;
+    unpool_job job = {pool, g, argmax, dz, items_per_chunk(image_size)};
+    int status = tc_parallel_for(ceil_div(pool->batch, job.images_per_chunk), unpool_chunk, &job);
+    if (status == TC_OK && dw) status = conv2d_backward_kernel(conv, x, dz, dw);
+    if (status == TC_OK && dx) status = conv2d_backward_input(conv, dz, w, dx);
+    tc_free(dz, bytes);
     return status;
 }
 
 static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x,
                                 const real *w, const real *y, const uint8_t *argmax, const real *dy, real *dx, real *dw, real *db) {
-    unpool_job job = {pool, slope_below_zero(kind, alpha), y, dy, argmax, NULL, items_per_chunk(pool->in_h * pool->in_w * pool->channels)};
-    int status = db ? bias_gradient(&job, db) : TC_OK;
-    if (status != TC_OK || (!dx && !dw)) return status;
-    const size_t bytes = sizeof(real) * (size_t)(pool->batch * pool->in_h * pool->in_w * pool->channels);
-    job.dz = tc_alloc(bytes);
-    if (!job.dz) return TC_NO_MEMORY;
-    status = tc_parallel_for(ceil_div(pool->batch, job.images_per_chunk), unpool_chunk, &job);
-    if (status == TC_OK && dw) status = conv2d_backward_kernel(conv, x, job.dz, dw);
-    if (status == TC_OK && dx) status = conv2d_backward_input(conv, job.dz, w, dx);
-    tc_free(job.dz, bytes);
+    const int64_t windows = pool->batch * pool->out_h * pool->out_w, size = windows * pool->channels;
+    const size_t bytes = kind == TC_LINEAR ? 0 : sizeof(real) * (size_t)size;
+    real *product = bytes ? tc_alloc(bytes) : NULL;
+    if (bytes && !product) return TC_NO_MEMORY;
+    const real *g = bytes ? product : dy;
+    int status = bytes ? activation_backward(kind, size, dy, y, alpha, product) : TC_OK;
+    if (status == TC_OK && db) status = sum_rows(windows, pool->channels, g, db);
+    if (status == TC_OK && (dx || dw)) {
+        const bool sparse = sparse_backward_fits(conv, pool);
+        status = (sparse ? sparse_backward : dense_backward)(conv, pool, x, w, argmax, g, dx, dw);
+    }
+    if (bytes) tc_free(product, bytes);
     return status;
 }

@@ -23,26 +23,18 @@ static int64_t sparse_span(int64_t windows, int64_t kernel) { return 2 * windows
 #include "conv_pool_sparse_kernel.h"
 
 // 3x3 and 5x5 kernels with enough input channels to fill at least half of a vector.
-static int sparse_backward_fits(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind) {
+static bool sparse_backward_fits(const tc_conv2d *conv, const tc_pool2d *pool) {
     const int64_t k = conv->kernel_h, rows = sparse_span(pool->out_h, k), columns = sparse_span(pool->out_w, k);
-    return (kind == TC_LINEAR || kind == TC_RELU || kind == TC_LEAKY_RELU) && conv->kernel_w == k && (k == 3 || k == 5) &&
-           conv->stride_h == 1 && conv->stride_w == 1 && conv->dilation_h == 1 && conv->dilation_w == 1 && conv->groups == 1 &&
-           pool->window_h == 2 && pool->window_w == 2 && pool->stride_h == 2 && pool->stride_w == 2 && pool->pad_top == 0 &&
-           pool->pad_left == 0 && 2 * conv->in_channels >= VLEN && conv->batch * pool->out_h * pool->out_w * conv->out_channels > 0 &&
-           rows * columns < INT32_MAX / (2 * VLEN);
+    return conv->kernel_w == k && (k == 3 || k == 5) && conv->stride_h == 1 && conv->stride_w == 1 && conv->dilation_h == 1 &&
+           conv->dilation_w == 1 && conv->groups == 1 && pool->window_h == 2 && pool->window_w == 2 && pool->stride_h == 2 &&
+           pool->stride_w == 2 && pool->pad_top == 0 && pool->pad_left == 0 && 2 * conv->in_channels >= VLEN &&
+           conv->batch * pool->out_h * pool->out_w * conv->out_channels > 0 && rows * columns < INT32_MAX / (2 * VLEN);
 }
 
-static int sparse_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x, const real *w,
-                           const real *y, const uint8_t *argmax, const real *dy, real *dx, real *dw, real *db) {
-    const int64_t windows = conv->batch * pool->out_h * pool->out_w, size = windows * conv->out_channels;
-    const size_t bytes = kind == TC_LINEAR ? 0 : sizeof(real) * (size_t)size;
-    real *product = bytes ? tc_alloc(bytes) : NULL;
-    if (bytes && !product) return TC_NO_MEMORY;
-    int status = bytes ? activation_backward(kind, size, dy, y, alpha, product) : TC_OK;
-    sparse_job job = {*conv, *pool, x, w, bytes ? product : dy, argmax, dx, dw};
-    if (status == TC_OK && db) status = sum_rows(windows, conv->out_channels, job.g, db);
-    if (status == TC_OK && dw) status = sparse_backward_kernel(&job);
+static int sparse_backward(const tc_conv2d *conv, const tc_pool2d *pool, const real *x, const real *w, const uint8_t *argmax, const real *g,
+                           real *dx, real *dw) {
+    sparse_job job = {*conv, *pool, x, w, g, argmax, dx, dw};
+    int status = dw ? sparse_backward_kernel(&job) : TC_OK;
     if (status == TC_OK && dx) status = sparse_backward_input(&job);
-    if (bytes) tc_free(product, bytes);
     return status;
 }

@@ -82,7 +82,7 @@ class Node:
 
 
 @functools.lru_cache(maxsize=1024)
-def _geometry(op: Any, *shapes: tuple[int, ...] | None) -> Any:
+def _geometry(op: type[Op], *shapes: tuple[int, ...] | None) -> Any:
     """What depends on shapes alone is the same in every step."""
     return op.shape(*shapes)
 
@@ -91,7 +91,7 @@ def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str
     """Run `op` on the tensors' arrays: -> result array, what the rule saved, and the node (None if no gradient is wanted)."""
     arrays = [None if t is None else t.data for t in inputs]
     shapes = [None if a is None else a.shape for a in arrays]
-    geometry = op.shape(*shapes, **parameters) if parameters else _geometry(op, *shapes)
+    geometry = op.shape(*shapes, **parameters) if parameters else _geometry(op, *shapes)  # type: ignore[arg-type]  # a class can be hashed
     with quiet():
         y, saved = op.forward(current(), geometry, *arrays)
     if not _mode.grad_enabled:
