@@ -52,22 +52,30 @@ typedef struct {
     int32_t *at;
 } gather_unit;
 
-// g and the offsets of up to VLEN output channels from o on, window by window.
+// g and the offsets of n output channels in one window; n is a constant where this is inlined for whole vectors.
+__attribute__((always_inline)) static inline void layout_window(int64_t n, const real *restrict from, const uint8_t *restrict argmax,
+                                                                int32_t corner, int32_t right, int32_t below, real *restrict g,
+                                                                int32_t *restrict at) {
+    for (int64_t l = 0; l < n; l++) g[l] = from[l];
+    for (int64_t l = 0; l < n; l++) at[l] = corner + (-(argmax[l] & 1) & right) + (-(argmax[l] >> 1) & below);
+}
+
+// Those of up to VLEN output channels from o on, window by window; the kernel fetches one window too many, so there is one.
 static void gather_layout(const gather_plan *p, const gather_unit *unit, int64_t o) {
     const tc_pool2d *pool = &p->job->pool;
     const int64_t n = min_i64(VLEN, pool->channels - o);
     const int32_t pixel = (int32_t)unit->pixel, row = (int32_t)unit->row;
-    real *restrict g = unit->g;
-    int32_t *restrict at = unit->at;
+    real *g = unit->g;
+    int32_t *at = unit->at;
     for (int64_t image = 0; image < unit->images; image++) {
         for (int64_t i = 0; i < unit->rows; i++) {
-            const int64_t window = unit->first_window + (image * pool->out_h + i) * pool->out_w;
-            const real *from = p->job->g + window * pool->channels + o;
-            const uint8_t *argmax = p->job->argmax + window * pool->channels + o;
+            const int64_t first = (unit->first_window + (image * pool->out_h + i) * pool->out_w) * pool->channels + o;
+            const real *from = p->job->g + first;
+            const uint8_t *argmax = p->job->argmax + first;
             int32_t corner = (int32_t)(image * unit->image + 2 * i * unit->row);
             for (int64_t j = 0; j < pool->out_w; j++, from += pool->channels, argmax += pool->channels, corner += 2 * pixel) {
-                for (int64_t l = 0; l < n; l++) g[l] = from[l];
-                for (int64_t l = 0; l < n; l++) at[l] = corner + (argmax[l] & 1) * pixel + (argmax[l] >> 1) * row;
+                if (n == VLEN) layout_window(VLEN, from, argmax, corner, pixel, row, g, at);
+                else layout_window(n, from, argmax, corner, pixel, row, g, at);
                 g += VLEN;
                 at += VLEN;
             }
