@@ -43,7 +43,7 @@ struct winograd {
     real *taps;  // (panel, point, source channel, result channel of the panel)
 };
 
-enum { WINOGRAD_TILES = 32, WINOGRAD_TAPS = 32 };  // tiles of a chunk; source channels whose taps are transformed at a time
+enum { WINOGRAD_TILES = 16, WINOGRAD_TAPS = 32 };  // tiles of a chunk; source channels whose taps are transformed at a time
 
 static int64_t winograd_points(const winograd *p) { return (p->m + 2) * (p->m + 2); }
 static int64_t whole_vectors(int64_t n) { return ceil_div(n, VLEN) * VLEN; }
