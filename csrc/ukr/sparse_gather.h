@@ -14,8 +14,8 @@ typedef struct {
     const real *g;      // of window k at g[k * VLEN]
     const int32_t *at;  // likewise, elements; one more than windows, which is not used
     int64_t windows;
-    bool accumulate;  // start from dw instead of zero
-    real *dw;         // (taps, vectors * VLEN)
+    bool accumulate;    // add to dw, which keeps the chains of sums short, instead of setting it
+    real *dw;           // (taps, vectors * VLEN)
 } gathering;
 
 // Rows first .. first + rows - 1 of a kernel. All but `p` are constants where this is inlined.
@@ -26,8 +26,7 @@ __attribute__((always_inline)) static inline void gather_rows(const int kernel, 
 #pragma GCC unroll 5
     for (int u = 0; u < rows; u++)
 #pragma GCC unroll 10
-        for (int v = 0; v < kernel * vectors; v++)
-            sum[u][v / vectors][v % vectors] = p->accumulate ? v_load(dw + (u * kernel * vectors + v) * VLEN) : v_zero();
+        for (int v = 0; v < kernel * vectors; v++) sum[u][v / vectors][v % vectors] = v_zero();
     const int64_t row = p->row;
     const real *x = p->x + first * row, *g = p->g, *next = x + p->at[0];
     const int32_t *at = p->at;
@@ -48,7 +47,10 @@ __attribute__((always_inline)) static inline void gather_rows(const int kernel, 
 #pragma GCC unroll 5
     for (int u = 0; u < rows; u++)
 #pragma GCC unroll 10
-        for (int v = 0; v < kernel * vectors; v++) v_store(dw + (u * kernel * vectors + v) * VLEN, sum[u][v / vectors][v % vectors]);
+        for (int v = 0; v < kernel * vectors; v++, dw += VLEN) {
+            const vreal of_windows = sum[u][v / vectors][v % vectors];
+            v_store(dw, p->accumulate ? v_add(v_load(dw), of_windows) : of_windows);
+        }
 }
 
 static void gather_windows(const gathering *p, int64_t kernel, int64_t vectors) {

@@ -6,7 +6,7 @@
 // channels are taken place by place, so that each place has its own code, in which taps and registers are constants: the set of channels
 // is a word of 64 bits, and its members are found by counting zeros. Loads are the limit: one per multiply-add.
 
-enum { SCATTER_SET = 64, SCATTER_ROWS_3 = VREGS == 32 ? 4 : 2, SCATTER_ROWS_5 = VREGS == 32 ? 4 : 2 };
+enum { SCATTER_SET = 64, SCATTER_ROWS_3 = VREGS == 32 ? 4 : 3, SCATTER_ROWS_5 = VREGS == 32 ? 4 : 2 };
 
 typedef struct {
     uint64_t at[4];
@@ -46,6 +46,7 @@ __attribute__((always_inline)) static inline void scatter_rows(const int kernel,
 #pragma GCC unroll 4
     for (int place = 0; place < 4; place++) {
         const int below = place / 2, right = place % 2;
+        if (first - below >= kernel) continue;  // these rows are below its taps
         for (uint64_t left = set.at[place]; left; left &= left - 1) {
             const int64_t o = __builtin_ctzll(left);
             const real *w_o = w + o * (kernel * kernel * VLEN);
