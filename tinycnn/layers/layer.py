@@ -118,11 +118,14 @@ class Layer(WeightHolder):
         Raises:
             ShapeError, DTypeError: the inputs do not fit.
         """
-        parts = _listed(inputs)
-        if any(isinstance(part, SymbolicTensor) for part in parts):
+        if isinstance(inputs, Tensor):  # by far the most frequent
+            inputs = self._as_tensor(inputs)
+            self._check_inputs(inputs.data.shape)
+        elif any(isinstance(part, SymbolicTensor) for part in _listed(inputs)):
             return self._call_symbolically(inputs, training)
-        inputs = _map(self._as_tensor, inputs)
-        self._check_inputs(_map(lambda x: x.shape, inputs))
+        else:
+            inputs = _map(self._as_tensor, inputs)
+            self._check_inputs(_map(lambda x: x.shape, inputs))
         if not self.built:
             self.build(_map(lambda x: (None, *x.shape[1:]), inputs))
         before = _mode.training
