@@ -38,6 +38,8 @@ def reduce_weighted_values(values: Tensor, sample_weight: TensorLike | None = No
             divisor = total if total else 1.0
     if reduction in (None, "none"):
         return values
+    if divisor == values.size and reduction != "sum":
+        return ops.mean(values)
     total_loss = ops.sum(values)
     return total_loss if reduction == "sum" else total_loss / divisor
 
