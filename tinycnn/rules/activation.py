@@ -14,6 +14,9 @@ from tinycnn.rules.op import Gradients, Needs, Op, Shape, normalize_axis
 
 __all__ = ["BiasActivation", "Dropout", "LogSoftmax", "Softmax"]
 
+#: The kernels' activations, spelt out once: every call asks for them.
+KINDS = get_args(Activation)
+
 
 @dataclass(frozen=True, slots=True)
 class ActivationGeometry:
@@ -31,8 +34,8 @@ class BiasActivation(Op):
 
     @staticmethod
     def shape(x: Shape, b: Shape | None = None, *, kind: Activation = "linear", alpha: float = 0.0) -> ActivationGeometry:
-        if kind not in get_args(Activation):
-            raise ArgumentError(f"activation must be one of {', '.join(get_args(Activation))}, got {kind!r}")
+        if kind not in KINDS:
+            raise ArgumentError(f"activation must be one of {', '.join(KINDS)}, got {kind!r}")
         if not alpha >= 0:
             name = "negative_slope" if kind == "leaky_relu" else "alpha"
             raise ArgumentError(f"{name} must be a number >= 0, got {alpha!r}")

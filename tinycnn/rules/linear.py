@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ class MatMul(Op):
         # Leading axes of `a` fold into its rows when `b` is one matrix: a Dense layer on (N, T, K) is one product.
         plain = len(b_matrix) == 2
         if plain:
-            rows = int(np.prod(a_matrix[:-1], dtype=np.int64))
+            rows = math.prod(a_matrix[:-1])
             a_matrix, out_matrix = (rows, a_matrix[-1]), (rows, b_matrix[-1])
         return MatMulGeometry(a, b, a_matrix, b_matrix, out_matrix, out, plain)
 
