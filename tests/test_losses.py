@@ -218,3 +218,17 @@ def test_own_losses() -> None:
     assert Zero().get_config() == {"name": "zero", "reduction": "sum_over_batch_size"}
     with pytest.raises(NotImplementedError, match="call"):
         Loss()(ONE_HOT, LOGITS)
+
+
+def test_a_config_holds_registered_functions_only() -> None:
+    assert losses.serialize(losses.mse) == "mean_squared_error"
+    wrapped = LossFunctionWrapper(losses.huber, delta=np.float32(2))
+    assert wrapped.get_config() == {"fn": "huber", "reduction": "sum_over_batch_size", "name": "huber", "delta": 2.0}
+    twin = losses.get(losses.serialize(wrapped))
+    assert twin(NUMBERS, LOGITS).item() == wrapped(NUMBERS, LOGITS).item()
+
+    def huber(y_true: Any, y_pred: Tensor) -> Tensor:
+        return abs(y_pred - y_true).max(axis=-1)
+
+    with pytest.raises(DTypeError, match="cannot be written into a config"):
+        losses.serialize(LossFunctionWrapper(huber))

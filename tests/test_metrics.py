@@ -157,6 +157,8 @@ def test_wrapper_of_a_registered_loss() -> None:
     wrapper = MeanMetricWrapper("huber", name="h", delta=2.0)
     twin = metrics.get(metrics.serialize(wrapper))
     assert twin(NUMBERS, LOGITS) == wrapper(NUMBERS, LOGITS) > 0
+    with pytest.raises(DTypeError, match="cannot be written into a config"):
+        metrics.serialize(MeanMetricWrapper(lambda y_true, y_pred: y_pred))
 
 
 @pytest.mark.parametrize(

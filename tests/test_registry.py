@@ -54,3 +54,9 @@ def test_a_name_is_taken_once():
     with pytest.raises(ArgumentError, match="the layer name 'Dense' is taken"):
         registry.register("layer")(type("Dense", (), {}))
     assert registry.lookup("layer", "Dense") is first
+
+
+def test_a_config_makes_only_what_has_from_config():
+    registry.register("layer")(type("Dense", (), {}))
+    with pytest.raises(ArgumentError, match="layer 'Dense' cannot be made from a config"):
+        registry.resolve("layer", {"class_name": "Dense", "config": {}})

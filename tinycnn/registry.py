@@ -12,13 +12,12 @@ A file never names code: loading looks `class_name` up here, and what is not reg
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tinycnn.errors import ArgumentError, DTypeError
 
-__all__ = ["from_config", "lookup", "names", "register", "resolve", "serialize"]
+__all__ = ["lookup", "names", "register", "resolve"]
 
 T = TypeVar("T")
 _tables: dict[str, dict[str, Any]] = {}
@@ -61,7 +60,7 @@ def resolve(kind: str, identifier: Any) -> Any:
             which comes back as it is. A name that stands for a class gives an instance, one that stands for a function the function.
 
     Raises:
-        ArgumentError: for an unknown name or a malformed config.
+        ArgumentError: for an unknown name, or a config that is malformed or names a class without ``from_config``.
         DTypeError: for anything else.
     """
     if isinstance(identifier, str):
@@ -76,29 +75,11 @@ def resolve(kind: str, identifier: Any) -> Any:
             return found
         if not isinstance(config, dict):
             raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
-        return from_config(found, config)
+        if not hasattr(found, "from_config"):
+            raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it has no from_config()")
+        return found.from_config(config)
     if isinstance(identifier, type):
         return identifier()
     if callable(identifier):
         return identifier
     raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {identifier!r}")
-
-
-def from_config(cls: Any, config: dict[str, Any]) -> Any:
-    """`cls` made from a config, through its own ``from_config`` if it has one; ArgumentError naming what it does not take."""
-    if hasattr(cls, "from_config"):
-        return cls.from_config(config)
-    accepted = inspect.signature(cls).parameters
-    unknown = [name for name in config if name not in accepted]
-    if unknown:
-        raise ArgumentError(f"{cls.__name__} takes no argument {unknown[0]!r}; it takes {', '.join(accepted) or 'none'}")
-    return cls(**config)
-
-
-def serialize(thing: Any) -> Any:
-    """The plain data that `resolve` makes `thing` from again: None, a function's name, or {"class_name", "config"}."""
-    if thing is None or isinstance(thing, str):
-        return thing
-    if hasattr(thing, "get_config"):
-        return {"class_name": type(thing).__name__, "config": thing.get_config()}
-    return getattr(thing, "__name__", type(thing).__name__)

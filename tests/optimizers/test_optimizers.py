@@ -180,7 +180,33 @@ def test_schedule() -> None:
     twin.build([Variable(np.zeros(1))])
     twin.set_state(optimizer.get_state())
     assert twin.learning_rate == 0.0625
-    assert SGD(lambda step: 0.25).learning_rate == 0.25
+    own = SGD(lambda step: 0.25)
+    assert own.learning_rate == 0.25
+    with pytest.raises(DTypeError, match="cannot be written into a config"):
+        own.get_config()
+
+
+def test_config_is_the_arguments() -> None:
+    class Fixed(SGD):
+        def __init__(self, scale: float = 1.0) -> None:
+            self.scale = scale
+            super().__init__(0.1 * scale, name="fixed")
+
+    assert Fixed(2.0).get_config() == {"scale": 2.0}
+    assert Fixed.from_config({"scale": 2.0}).learning_rate == 0.2
+    assert SGD(lr=np.float32(0.5), clipnorm=np.float32(2), name="mine").get_config() == {
+        "learning_rate": 0.5,
+        "momentum": 0.0,
+        "nesterov": False,
+        "weight_decay": None,
+        "clipnorm": 2.0,
+        "clipvalue": None,
+        "global_clipnorm": None,
+        "use_ema": False,
+        "ema_momentum": 0.99,
+        "ema_overwrite_frequency": None,
+        "name": "mine",
+    }
 
 
 def test_step_uses_the_gradients_of_backward_and_skips_the_rest() -> None:

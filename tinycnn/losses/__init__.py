@@ -19,6 +19,7 @@ from tinycnn.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from tinycnn.saving.configurable import serialize
 
 __all__ = [
     "Loss",
@@ -50,5 +51,4 @@ def get(identifier: Any) -> Loss | Callable[..., Tensor] | None:
     return found
 
 
-serialize = registry.serialize
 deserialize = get

@@ -11,6 +11,7 @@ from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.losses.targets import check_batch, check_of
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
+from tinycnn.saving.configurable import Configurable, serialize
 
 __all__ = ["Loss", "LossFunctionWrapper", "Reduction", "reduce_weighted_values"]
 
@@ -55,7 +56,7 @@ def _fit_weight(weight: Tensor, shape: tuple[int, ...]) -> Tensor:
     return ops.reshape(weight, own + (1,) * (len(shape) - len(own)))
 
 
-class Loss:
+class Loss(Configurable):
     """Base of all losses: a subclass defines `call`.
 
     Args:
@@ -94,18 +95,6 @@ class Loss:
         """
         check_batch(convert_to_numpy(y_true), y_pred_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again, plain data."""
-        return {"name": self.name, "reduction": self.reduction}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Loss:
-        """The inverse of `get_config`. Raises ArgumentError for an argument that does not belong."""
-        try:
-            return cls(**config)
-        except TypeError as error:
-            raise ArgumentError(f"the config {config!r} does not fit {cls.__name__}: {error}") from None
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, reduction={self.reduction}>"
 
@@ -136,5 +125,6 @@ class LossFunctionWrapper(Loss):
         check_of(self.fn)(convert_to_numpy(y_true), y_pred_shape, **self.settings)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"fn": registry.serialize(self.fn)} if type(self) is LossFunctionWrapper else {}
-        return {**super().get_config(), **own, **self.settings}
+        own = {"fn": self.fn} if type(self) is LossFunctionWrapper else {}
+        config: dict[str, Any] = serialize({**own, "reduction": self.reduction, "name": self.name, **self.settings})
+        return config

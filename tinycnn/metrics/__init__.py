@@ -19,6 +19,7 @@ from tinycnn.metrics.accuracies import *  # noqa: F403
 from tinycnn.metrics.accuracies import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
 from tinycnn.metrics.from_losses import *  # noqa: F403
 from tinycnn.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
+from tinycnn.saving.configurable import serialize
 
 __all__ = [
     "Mean",
@@ -52,7 +53,6 @@ def get(identifier: Any) -> Any:
     return None if identifier is None else registry.resolve("metric", identifier)
 
 
-serialize = registry.serialize
 deserialize = get
 
 

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from tinycnn import ops, registry
 from tinycnn.autograd import no_grad
-from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.errors import ShapeError
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
+from tinycnn.saving.configurable import Configurable, serialize
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum"]
 
 Array = NDArray[Any]
 
 
-class Metric:
+class Metric(Configurable):
     """Base of all metrics: a subclass defines `update_state`, `result` and `reset_state`.
 
     Args:
@@ -46,18 +47,6 @@ class Metric:
         """`update_state`, then `result`."""
         self.update_state(*args, **kwargs)
         return self.result()
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this metric again, plain data."""
-        return {"name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Metric:
-        """The inverse of `get_config`. Raises ArgumentError for an argument that does not belong."""
-        try:
-            return cls(**config)
-        except TypeError as error:
-            raise ArgumentError(f"the config {config!r} does not fit {cls.__name__}: {error}") from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
@@ -167,5 +156,6 @@ class MeanMetricWrapper(Mean):
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"fn": registry.serialize(self.fn)} if type(self) is MeanMetricWrapper else {}
-        return {**super().get_config(), **own, **self.settings}
+        own = {"fn": self.fn} if type(self) is MeanMetricWrapper else {}
+        config: dict[str, Any] = serialize({**own, "name": self.name, **self.settings})
+        return config

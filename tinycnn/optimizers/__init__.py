@@ -9,6 +9,7 @@ from tinycnn.optimizers.optimizer import Optimizer
 from tinycnn.optimizers.rmsprop import RMSprop
 from tinycnn.optimizers.schedule import LearningRateSchedule
 from tinycnn.optimizers.sgd import SGD
+from tinycnn.saving.configurable import serialize
 
 __all__ = ["SGD", "Adam", "AdamW", "LearningRateSchedule", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
 
@@ -25,5 +26,4 @@ def get(identifier: Any) -> Optimizer:
     return found
 
 
-serialize = registry.serialize
 deserialize = get

@@ -31,8 +31,6 @@ class Adam(Optimizer):
         **options: see `Optimizer`.
     """
 
-    settings = ("beta_1", "beta_2", "epsilon", "amsgrad")
-
     def __init__(
         self,
         learning_rate: Rate = 0.001,

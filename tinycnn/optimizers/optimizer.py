@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers.checks import check_number
 from tinycnn.optimizers.flat import FlatVariables, by_dtype
 from tinycnn.optimizers.schedule import LearningRateSchedule
+from tinycnn.saving.configurable import Configurable, serialize
 
 __all__ = ["Optimizer", "Options"]
 
@@ -37,7 +38,7 @@ class Options(TypedDict, total=False):
     lr: Rate
 
 
-class Optimizer:
+class Optimizer(Configurable):
     """Base of all optimizers: a subclass names its `slots` and defines `update_step`.
 
     A step is: clip the gradients, decay the weights, update, average. All variables lie in one flat array (`FlatVariables`), so the
@@ -61,8 +62,6 @@ class Optimizer:
 
     #: Names of the arrays that the update rule keeps beside the weights.
     slots: tuple[str, ...] = ()
-    #: The attributes that `get_config` adds to the shared ones: the constructor's own arguments.
-    settings: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -318,19 +317,16 @@ class Optimizer:
             target[...] = state[name]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this optimizer again, plain data."""
-        rate = self._learning_rate
-        shared = ("name", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum", "ema_overwrite_frequency")
-        config = {name: getattr(self, name) for name in (*shared, *self.settings)}
-        return {"learning_rate": rate if isinstance(rate, float) else registry.serialize(rate), **config}
+        """The arguments that make this optimizer again, plain data; a schedule as its own config, whatever its rate is now.
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Optimizer:
-        """The inverse of `get_config`. Raises ArgumentError for an argument that does not belong."""
-        try:
-            return cls(**config)
-        except TypeError as error:
-            raise ArgumentError(f"the config {config!r} does not fit {cls.__name__}: {error}") from None
+        Raises:
+            DTypeError: the learning rate is a function that has no place in a config.
+        """
+        config = super().get_config()
+        config.pop("lr", None)  # learning_rate under its old name
+        if "learning_rate" in config:
+            config["learning_rate"] = serialize(self._learning_rate)
+        return config
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, learning_rate={self.learning_rate:g}, iterations={self._iterations}>"

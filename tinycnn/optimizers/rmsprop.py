@@ -26,8 +26,6 @@ class RMSprop(Optimizer):
         **options: see `Optimizer`.
     """
 
-    settings = ("rho", "momentum", "epsilon", "centered")
-
     def __init__(
         self,
         learning_rate: Rate = 0.001,

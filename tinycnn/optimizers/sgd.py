@@ -23,8 +23,6 @@ class SGD(Optimizer):
         **options: see `Optimizer`.
     """
 
-    settings = ("momentum", "nesterov")
-
     def __init__(self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False, **options: Unpack[Options]) -> None:
         self.momentum = check_number("momentum", momentum, 0, 1)
         self.nesterov = bool(nesterov)

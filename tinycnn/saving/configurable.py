@@ -21,7 +21,7 @@ C = TypeVar("C", bound="Configurable")
 
 
 class Configurable:
-    """Base of layers, initializers and regularizers."""
+    """Base of all that a config can describe: layers, losses, metrics, optimizers and what these are made of."""
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this object again, as plain data: numbers, strings, lists and dicts."""
@@ -78,7 +78,7 @@ def serialize(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     name = getattr(value, "__name__", None)
-    if name in registry.names("activation") and registry.lookup("activation", name) is value:
+    if any(name in registry.names(kind) and registry.lookup(kind, name) is value for kind in ("activation", "loss")):
         return name
     raise DTypeError(f"{value!r} cannot be written into a config: only registered classes and functions, numbers, strings and lists can")
 
