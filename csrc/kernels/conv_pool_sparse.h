@@ -4,7 +4,8 @@
 //     dw[u,v,c,o] = sum over images n and windows of g * xpad[n, argmax row + u, argmax column + v, c]     (conv_pool_sparse_kernel.h)
 //     dx[n, argmax row + u - pad, argmax column + v - pad, c] += g * w[u,v,c,o]                            (conv_pool_sparse_input.h)
 //
-// A quarter of the dense multiply-adds, and exact: what is left out is multiplied by zero. Vectors run over input channels.
+// A quarter of the dense multiply-adds, and exact: what is left out is multiplied by zero. Vectors run over input channels,
+// or, where there are too few of them for that, over output channels (conv_pool_sparse_narrow.h).
 
 enum { SPARSE_CHUNKS = 16 };  // to aim at, so that any number of threads is kept busy
 
@@ -21,20 +22,23 @@ static int64_t sparse_span(int64_t windows, int64_t kernel) { return 2 * windows
 
 #include "conv_pool_sparse_input.h"
 #include "conv_pool_sparse_kernel.h"
+#include "conv_pool_sparse_narrow.h"
 
-// 3x3 and 5x5 kernels with enough input channels to fill at least half of a vector.
+// 3x3 and 5x5 kernels, whose taps' sums fit registers.
 static bool sparse_backward_fits(const tc_conv2d *conv, const tc_pool2d *pool) {
     const int64_t k = conv->kernel_h, rows = sparse_span(pool->out_h, k), columns = sparse_span(pool->out_w, k);
     return conv->kernel_w == k && (k == 3 || k == 5) && conv->stride_h == 1 && conv->stride_w == 1 && conv->dilation_h == 1 &&
            conv->dilation_w == 1 && conv->groups == 1 && pool->window_h == 2 && pool->window_w == 2 && pool->stride_h == 2 &&
-           pool->stride_w == 2 && pool->pad_top == 0 && pool->pad_left == 0 && 2 * conv->in_channels >= VLEN &&
+           pool->stride_w == 2 && pool->pad_top == 0 && pool->pad_left == 0 &&
            conv->batch * pool->out_h * pool->out_w * conv->out_channels > 0 && rows * columns < INT32_MAX / (2 * VLEN);
 }
 
 static int sparse_backward(const tc_conv2d *conv, const tc_pool2d *pool, const real *x, const real *w, const uint8_t *argmax, const real *g,
                            real *dx, real *dw) {
     sparse_job job = {*conv, *pool, x, w, g, argmax, dx, dw};
-    int status = dw ? sparse_backward_kernel(&job) : TC_OK;
+    const bool few = 4 * conv->in_channels <= VLEN;  // then vectors of input channels would be three quarters empty
+    int status = TC_OK;
+    if (dw) status = few ? narrow_backward_kernel(&job) : sparse_backward_kernel(&job);
     if (status == TC_OK && dx) status = sparse_backward_input(&job);
     return status;
 }

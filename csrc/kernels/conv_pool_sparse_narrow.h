@@ -1,0 +1,165 @@
+// dw of conv_pool_sparse.h where there are few input channels (a grey or a colour image): vectors run over output channels instead.
+//
+//     dw[u,v,c,o] += x[2i + p + u, 2j + q + v, c] * (g[o] where the argmax of o is (p, q), else 0)     for each window (i, j) and place (p, q)
+//
+// As many multiply-adds as the dense product, but full vectors of them and no unpooling: each pixel that a window reads, (kernel + 1)^2 of
+// them, is broadcast once and meets the four parts of g, while the sums of all taps stay in registers.
+//
+// Loops, from the outside: shares of the images, each with a dw of its own, added up in order, x panels of output channels, which are the
+// chunks; images; input channels, each copied to a plane with zeros around; rows of the kernel, as many as registers hold; windows.
+
+enum {
+    NARROW_VECTORS_3 = VREGS == 32 ? 2 : 1,
+    NARROW_ROWS_5 = VREGS == 32 ? 5 : 2,
+    NARROW_SHARES = 16,  // of the images, at most
+};
+
+typedef struct {
+    const sparse_job *job;
+    int64_t vectors, panels, shares, rows, columns;  // vectors of a panel; size of a plane
+    real *partial;                                   // dw of the shares after the first
+} narrow_plan;
+
+// One plane and one panel.
+typedef struct {
+    const real *x;
+    int64_t row;  // of x
+    const real *g;
+    const uint8_t *argmax;
+    int64_t channels, n;    // output channels of a window, and those of the panel
+    int64_t rows, columns;  // windows
+    bool accumulate;
+    real *dw;
+    int64_t tap;  // elements from tap to tap of dw
+} narrow;
+
+static inline lanes load_places(const uint8_t *argmax, int n) {
+    places bytes = {0};
+    if (n == VLEN) memcpy(&bytes, argmax, VLEN);
+    else memcpy(&bytes, argmax, (size_t)n);
+    return __builtin_convertvector(bytes, lanes);
+}
+
+// Rows first .. first + rows - 1 of a kernel. All but `p` are constants where this is inlined.
+__attribute__((always_inline)) static inline void narrow_rows(const int kernel, const int first, const int rows, const int vectors,
+                                                              const narrow *p) {
+    const int last = (int)(p->n - (vectors - 1) * VLEN);
+    const int64_t row = p->row, channels = p->channels;
+    vreal sum[5][5][2];
+#pragma GCC unroll 5
+    for (int u = 0; u < rows; u++)
+#pragma GCC unroll 10
+        for (int v = 0; v < kernel * vectors; v++) sum[u][v / vectors][v % vectors] = v_zero();
+    const real *g = p->g;
+    const uint8_t *argmax = p->argmax;
+    for (int64_t i = 0; i < p->rows; i++) {
+        const real *x = p->x + (2 * i + first) * row;
+        for (int64_t j = p->columns; j > 0; j--, x += 2, g += channels, argmax += channels) {
+            vreal part[4][2];
+#pragma GCC unroll 2
+            for (int k = 0; k < vectors; k++) {
+                const int n = k + 1 < vectors ? VLEN : last;
+                const lanes of_g = (lanes)load_columns(g + k * VLEN, n), place = load_places(argmax + k * VLEN, n);
+#pragma GCC unroll 4
+                for (int q = 0; q < 4; q++) part[q][k] = (vreal)(of_g & (lanes)(place == q));
+            }
+#pragma GCC unroll 6
+            for (int r = 0; r <= rows; r++) {
+#pragma GCC unroll 6
+                for (int c = 0; c <= kernel; c++) {
+                    const vreal pixel = v_set1(x[r * row + c]);
+#pragma GCC unroll 4
+                    for (int q = 0; q < 4; q++) {
+                        const int u = r - q / 2, v = c - q % 2;
+                        if (u < 0 || u >= rows || v < 0 || v >= kernel) continue;
+#pragma GCC unroll 2
+                        for (int k = 0; k < vectors; k++) sum[u][v][k] = v_fma(pixel, part[q][k], sum[u][v][k]);
+                    }
+                }
+            }
+        }
+    }
+#pragma GCC unroll 5
+    for (int u = 0; u < rows; u++) {
+#pragma GCC unroll 10
+        for (int v = 0; v < kernel * vectors; v++) {
+            const int k = v % vectors, n = k + 1 < vectors ? VLEN : last;
+            real *dw = p->dw + ((first + u) * kernel + v / vectors) * p->tap + k * VLEN;
+            const vreal of_windows = sum[u][v / vectors][k];
+            store_columns(dw, p->accumulate ? v_add(load_columns(dw, n), of_windows) : of_windows, n);
+        }
+    }
+}
+
+static void narrow_windows(const narrow *p, int64_t kernel) {
+    if (kernel == 3 && p->n <= VLEN) {
+        narrow_rows(3, 0, 3, 1, p);
+    } else if (kernel == 3) {
+        narrow_rows(3, 0, 3, NARROW_VECTORS_3, p);
+    } else if (NARROW_ROWS_5 == 5) {
+        narrow_rows(5, 0, 5, 1, p);
+    } else {
+        narrow_rows(5, 0, 2, 1, p);
+        narrow_rows(5, 2, 2, 1, p);
+        narrow_rows(5, 4, 1, 1, p);
+    }
+}
+
+// One channel of a padded image.
+static void narrow_copy(const narrow_plan *p, const real *image, real *to) {
+    const tc_conv2d *g = &p->job->conv;
+    const int64_t right = min_i64(p->columns, g->pad_left + g->in_w);
+    clear(to, p->rows * p->columns);
+    for (int64_t i = 0; i < min_i64(g->in_h, p->rows - g->pad_top); i++) {
+        const real *from = image + i * g->in_w * g->in_channels;
+        real *row = to + (i + g->pad_top) * p->columns;
+        for (int64_t j = g->pad_left; j < right; j++, from += g->in_channels) row[j] = *from;
+    }
+}
+
+static int narrow_chunk(void *context, int64_t chunk) {
+    const narrow_plan *p = context;
+    const sparse_job *job = p->job;
+    const tc_conv2d *g = &job->conv;
+    const tc_pool2d *pool = &job->pool;
+    const int64_t share = chunk / p->panels, first = chunk % p->panels * p->vectors * VLEN, size = p->rows * p->columns;
+    const int64_t tap = g->in_channels * g->out_channels, begin = share * g->batch / p->shares, end = (share + 1) * g->batch / p->shares;
+    real *plane = tc_alloc(sizeof(real) * (size_t)size);
+    if (!plane) return TC_NO_MEMORY;
+    real *dw = (share ? p->partial + (share - 1) * g->kernel_h * g->kernel_w * tap : job->dw) + first;
+    narrow of_plane = {.x = plane, .row = p->columns, .channels = g->out_channels, .tap = tap};
+    of_plane.n = min_i64(p->vectors * VLEN, g->out_channels - first);
+    of_plane.rows = pool->out_h;
+    of_plane.columns = pool->out_w;
+    for (int64_t n = begin; n < end; n++) {
+        const int64_t windows = n * pool->out_h * pool->out_w * g->out_channels + first;
+        of_plane.g = job->g + windows;
+        of_plane.argmax = job->argmax + windows;
+        of_plane.accumulate = n > begin;
+        for (int64_t c = 0; c < g->in_channels; c++) {
+            narrow_copy(p, job->x + n * g->in_h * g->in_w * g->in_channels + c, plane);
+            of_plane.dw = dw + c * g->out_channels;
+            narrow_windows(&of_plane, g->kernel_h);
+        }
+    }
+    tc_free(plane, sizeof(real) * (size_t)size);
+    return TC_OK;
+}
+
+static int narrow_backward_kernel(const sparse_job *job) {
+    const tc_conv2d *g = &job->conv;
+    const int64_t size = g->kernel_h * g->kernel_w * g->in_channels * g->out_channels, out_vectors = ceil_div(g->out_channels, VLEN);
+    narrow_plan p = {.job = job, .shares = min_i64(g->batch, NARROW_SHARES)};
+    p.vectors = min_i64(out_vectors, g->kernel_h == 3 ? NARROW_VECTORS_3 : 1);
+    p.panels = ceil_div(out_vectors, p.vectors);
+    p.rows = sparse_span(job->pool.out_h, g->kernel_h);
+    p.columns = sparse_span(job->pool.out_w, g->kernel_w);
+    const size_t bytes = sizeof(real) * (size_t)((p.shares - 1) * size);
+    p.partial = bytes ? tc_alloc(bytes) : NULL;
+    if (bytes && !p.partial) return TC_NO_MEMORY;
+    const int status = tc_parallel_for(p.shares * p.panels, narrow_chunk, &p);
+    for (int64_t share = 1; share < p.shares; share++)
+        for (int64_t i = 0; i < size; i++) job->dw[i] += p.partial[(share - 1) * size + i];
+    if (bytes) tc_free(p.partial, bytes);
+    return status;
+}
