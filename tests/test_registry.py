@@ -6,6 +6,7 @@ import pytest
 
 from tinycnn import registry
 from tinycnn.errors import ArgumentError
+from tinycnn.saving import configurable
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,7 @@ def test_a_name_is_taken_once():
     assert registry.lookup("layer", "Dense") is first
 
 
-def test_a_config_makes_only_what_has_from_config():
+def test_a_config_makes_only_what_is_configurable():
     registry.register("layer")(type("Dense", (), {}))
     with pytest.raises(ArgumentError, match="layer 'Dense' cannot be made from a config"):
-        registry.resolve("layer", {"class_name": "Dense", "config": {}})
+        configurable.resolve("layer", {"class_name": "Dense", "config": {}})

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinycnn import ops, registry
+from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.ops import TensorLike
 from tinycnn.registry import register
@@ -227,7 +227,7 @@ def get(identifier: Any) -> Function:
     """
     if identifier is None:
         return linear
-    found: Function = registry.resolve("layer" if isinstance(identifier, dict) else "activation", identifier)
+    found: Function = configurable.resolve("layer" if isinstance(identifier, dict) else "activation", identifier)
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinycnn import config, random, registry
+from tinycnn import config, random
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.registry import register
 from tinycnn.saving import configurable
@@ -288,7 +288,7 @@ def get(identifier: Any) -> Callable[..., Array]:
     Raises:
         ArgumentError, DTypeError: the name is unknown, or it is none of these.
     """
-    found: Callable[..., Array] = registry.resolve("initializer", "zeros" if identifier is None else identifier)
+    found: Callable[..., Array] = configurable.resolve("initializer", "zeros" if identifier is None else identifier)
     return found
 
 

@@ -15,9 +15,9 @@ import difflib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tinycnn.errors import ArgumentError, DTypeError
+from tinycnn.errors import ArgumentError
 
-__all__ = ["lookup", "names", "register", "resolve"]
+__all__ = ["lookup", "names", "register"]
 
 T = TypeVar("T")
 _tables: dict[str, dict[str, Any]] = {}
@@ -49,37 +49,3 @@ def lookup(kind: str, name: str) -> Any:
 def names(kind: str) -> list[str]:
     """All names of one kind, sorted."""
     return sorted(_tables.get(kind, {}))
-
-
-def resolve(kind: str, identifier: Any) -> Any:
-    """What a user meant by `identifier`, wherever Keras takes a string, a class, an instance, a config or a function.
-
-    Args:
-        kind: the table to look names up in.
-        identifier: a registered name; {"class_name": name, "config": {...}}; a class, which is made with its defaults; or any callable,
-            which comes back as it is. A name that stands for a class gives an instance, one that stands for a function the function.
-
-    Raises:
-        ArgumentError: for an unknown name, or a config that is malformed or names a class without ``from_config``.
-        DTypeError: for anything else.
-    """
-    if isinstance(identifier, str):
-        found = lookup(kind, identifier)
-        return found() if isinstance(found, type) else found
-    if isinstance(identifier, dict):
-        name, config = identifier.get("class_name"), identifier.get("config", {})
-        if not isinstance(name, str):
-            raise ArgumentError(f"a {kind} config must be {{'class_name': name, 'config': {{...}}}}, got {identifier!r}")
-        found = lookup(kind, name)
-        if not isinstance(found, type):
-            return found
-        if not isinstance(config, dict):
-            raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
-        if not hasattr(found, "from_config"):
-            raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it has no from_config()")
-        return found.from_config(config)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {identifier!r}")

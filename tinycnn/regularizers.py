@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinycnn import ops, registry
+from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError
 from tinycnn.registry import register
@@ -72,7 +72,7 @@ def get(identifier: Any) -> Callable[[Tensor], Tensor] | None:
     Raises:
         ArgumentError, DTypeError: the name is unknown, or it is none of these.
     """
-    return None if identifier is None else registry.resolve("regularizer", identifier)
+    return None if identifier is None else configurable.resolve("regularizer", identifier)
 
 
 def serialize(regularizer: Regularizer) -> dict[str, Any]:

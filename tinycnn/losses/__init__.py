@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinycnn import registry
 from tinycnn.autograd import Tensor
 from tinycnn.losses import classification, crossentropy, regression
 from tinycnn.losses.classification import *  # noqa: F403
@@ -19,6 +18,7 @@ from tinycnn.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from tinycnn.saving import configurable
 from tinycnn.saving.configurable import serialize
 
 __all__ = [
@@ -47,7 +47,7 @@ def get(identifier: Any) -> Loss | Callable[..., Tensor] | None:
 
     None stays None. Raises ArgumentError for an unknown name.
     """
-    found: Loss | Callable[..., Tensor] | None = None if identifier is None else registry.resolve("loss", identifier)
+    found: Loss | Callable[..., Tensor] | None = None if identifier is None else configurable.resolve("loss", identifier)
     return found
 
 

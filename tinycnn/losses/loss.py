@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
-from tinycnn import ops, registry
+from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.losses.targets import check_batch, check_of
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
-from tinycnn.saving.configurable import Configurable, serialize
+from tinycnn.saving.configurable import Configurable, resolve, serialize
 
 __all__ = ["Loss", "LossFunctionWrapper", "Reduction", "reduce_weighted_values"]
 
@@ -113,7 +113,7 @@ class LossFunctionWrapper(Loss):
     def __init__(
         self, fn: Callable[..., Any] | str, reduction: Reduction = "sum_over_batch_size", name: str | None = None, **settings: Any
     ) -> None:
-        self.fn: Callable[..., Any] = registry.resolve("loss", fn)
+        self.fn: Callable[..., Any] = resolve("loss", fn)
         self.settings = settings
         super().__init__(name or getattr(self.fn, "__name__", None), reduction)
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tinycnn import registry
 from tinycnn.errors import DTypeError
 from tinycnn.losses import (
     binary_crossentropy,
@@ -19,6 +18,7 @@ from tinycnn.metrics.accuracies import *  # noqa: F403
 from tinycnn.metrics.accuracies import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
 from tinycnn.metrics.from_losses import *  # noqa: F403
 from tinycnn.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
+from tinycnn.saving import configurable
 from tinycnn.saving.configurable import serialize
 
 __all__ = [
@@ -50,7 +50,7 @@ def get(identifier: Any) -> Any:
 
     None stays None. Raises ArgumentError for an unknown name.
     """
-    return None if identifier is None else registry.resolve("metric", identifier)
+    return None if identifier is None else configurable.resolve("metric", identifier)
 
 
 deserialize = get
@@ -72,7 +72,7 @@ def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Metric
     if isinstance(identifier, str):
         if identifier.lower() in ("accuracy", "acc"):
             return _accuracy_for(y_true_shape, y_pred_shape)(name=identifier)
-        metric: Metric = registry.resolve("metric", identifier)
+        metric: Metric = configurable.resolve("metric", identifier)
         metric.name = identifier
         return metric
     metric = get(identifier)

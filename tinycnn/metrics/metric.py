@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn import ops, registry
+from tinycnn import ops
 from tinycnn.autograd import no_grad
 from tinycnn.errors import ShapeError
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
-from tinycnn.saving.configurable import Configurable, serialize
+from tinycnn.saving.configurable import Configurable, resolve, serialize
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum"]
 
@@ -143,7 +143,7 @@ class MeanMetricWrapper(Mean):
     """
 
     def __init__(self, fn: Callable[..., Any] | str, name: str | None = None, **settings: Any) -> None:
-        self.fn: Callable[..., Any] = registry.resolve("loss", fn)
+        self.fn: Callable[..., Any] = resolve("loss", fn)
         self.settings = settings
         super().__init__(name or getattr(self.fn, "__name__", None) or getattr(self.fn, "name", None))
 

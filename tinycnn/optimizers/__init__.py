@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from tinycnn import registry
 from tinycnn.errors import DTypeError
 from tinycnn.optimizers.adam import Adam, AdamW
 from tinycnn.optimizers.optimizer import Optimizer
 from tinycnn.optimizers.rmsprop import RMSprop
 from tinycnn.optimizers.schedule import LearningRateSchedule
 from tinycnn.optimizers.sgd import SGD
+from tinycnn.saving import configurable
 from tinycnn.saving.configurable import serialize
 
 __all__ = ["SGD", "Adam", "AdamW", "LearningRateSchedule", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
@@ -20,7 +20,7 @@ def get(identifier: Any) -> Optimizer:
     Raises:
         ArgumentError, DTypeError: for an unknown name, or for what is no optimizer.
     """
-    found = registry.resolve("optimizer", identifier) if not isinstance(identifier, Optimizer) else identifier
+    found = configurable.resolve("optimizer", identifier) if not isinstance(identifier, Optimizer) else identifier
     if not isinstance(found, Optimizer):
         raise DTypeError(f"optimizer must be a name, a class, an instance or a config, got {identifier!r}")
     return found

@@ -9,14 +9,13 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn import registry
 from tinycnn.autograd import Tensor, Variable
 from tinycnn.autograd.engine import quiet
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers.checks import check_number
 from tinycnn.optimizers.flat import FlatVariables, by_dtype
 from tinycnn.optimizers.schedule import LearningRateSchedule
-from tinycnn.saving.configurable import Configurable, serialize
+from tinycnn.saving.configurable import Configurable, resolve, serialize
 
 __all__ = ["Optimizer", "Options"]
 
@@ -335,7 +334,7 @@ class Optimizer(Configurable):
 def _as_rate(rate: Any) -> float | Callable[[int], float]:
     """A learning rate as a float or a function of the step; a config becomes the schedule it describes."""
     if isinstance(rate, dict):
-        rate = registry.resolve("schedule", rate)
+        rate = resolve("schedule", rate)
     return rate if callable(rate) else check_number("learning_rate", rate)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from tinycnn import registry
 from tinycnn.errors import ArgumentError, DTypeError
 
-__all__ = ["Configurable", "deserialize", "serialize"]
+__all__ = ["Configurable", "deserialize", "resolve", "serialize"]
 
 C = TypeVar("C", bound="Configurable")
 
@@ -61,6 +61,40 @@ def _argument_names(cls: type) -> list[str]:
     return list(names)
 
 
+def resolve(kind: str, identifier: Any) -> Any:
+    """What a user meant by `identifier`, wherever Keras takes a string, a class, an instance, a config or a function.
+
+    Args:
+        kind: the table to look names up in.
+        identifier: a registered name; {"class_name": name, "config": {...}}; a class, which is made with its defaults; or any callable,
+            which comes back as it is. A name that stands for a class gives an instance, one that stands for a function the function.
+
+    Raises:
+        ArgumentError: for an unknown name, or a config that is malformed or names a class that is not Configurable.
+        DTypeError: for anything else.
+    """
+    if isinstance(identifier, str):
+        found = registry.lookup(kind, identifier)
+        return found() if isinstance(found, type) else found
+    if isinstance(identifier, dict):
+        name, config = identifier.get("class_name"), identifier.get("config", {})
+        if not isinstance(name, str):
+            raise ArgumentError(f"a {kind} config must be {{'class_name': name, 'config': {{...}}}}, got {identifier!r}")
+        found = registry.lookup(kind, name)
+        if not isinstance(found, type):
+            return found
+        if not isinstance(config, dict):
+            raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
+        if not issubclass(found, Configurable):
+            raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
+        return found.from_config(config)
+    if isinstance(identifier, type):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {identifier!r}")
+
+
 def serialize(value: Any) -> Any:
     """`value` as plain data: an object becomes {"class_name", "config"}, a registered function its name.
 
@@ -91,4 +125,4 @@ def deserialize(kind: str, config: Any) -> Any:
     """
     if not isinstance(config, dict):
         raise ArgumentError(f"the config of a {kind} must be a dict with 'class_name' and 'config', got {config!r}")
-    return registry.resolve(kind, config)
+    return resolve(kind, config)
