@@ -26,25 +26,23 @@ typedef struct {
     int64_t row;  // of x
     const real *g;
     const uint8_t *argmax;
-    int64_t channels, n;    // output channels of a window, and those of the panel
+    int64_t stride;         // elements of g and argmax from window to window; whole vectors are read
     int64_t rows, columns;  // windows
     bool accumulate;
     real *dw;
-    int64_t tap;  // elements from tap to tap of dw
+    int64_t tap, n;  // elements from tap to tap of dw; output channels, of which the last vector may have fewer than VLEN
 } narrow;
 
-static inline lanes load_places(const uint8_t *argmax, int n) {
-    places bytes = {0};
-    if (n == VLEN) memcpy(&bytes, argmax, VLEN);
-    else memcpy(&bytes, argmax, (size_t)n);
+static inline lanes load_places(const uint8_t *argmax) {
+    places bytes;
+    memcpy(&bytes, argmax, VLEN);
     return __builtin_convertvector(bytes, lanes);
 }
 
 // Rows first .. first + rows - 1 of a kernel. All but `p` are constants where this is inlined.
 __attribute__((always_inline)) static inline void narrow_rows(const int kernel, const int first, const int rows, const int vectors,
                                                               const narrow *p) {
-    const int last = (int)(p->n - (vectors - 1) * VLEN);
-    const int64_t row = p->row, channels = p->channels;
+    const int64_t row = p->row, stride = p->stride;
     vreal sum[5][5][2];
 #pragma GCC unroll 5
     for (int u = 0; u < rows; u++)
@@ -54,12 +52,11 @@ __attribute__((always_inline)) static inline void narrow_rows(const int kernel, 
     const uint8_t *argmax = p->argmax;
     for (int64_t i = 0; i < p->rows; i++) {
         const real *x = p->x + (2 * i + first) * row;
-        for (int64_t j = p->columns; j > 0; j--, x += 2, g += channels, argmax += channels) {
+        for (int64_t j = p->columns; j > 0; j--, x += 2, g += stride, argmax += stride) {
             vreal part[4][2];
 #pragma GCC unroll 2
             for (int k = 0; k < vectors; k++) {
-                const int n = k + 1 < vectors ? VLEN : last;
-                const lanes of_g = (lanes)load_columns(g + k * VLEN, n), place = load_places(argmax + k * VLEN, n);
+                const lanes of_g = (lanes)v_load(g + k * VLEN), place = load_places(argmax + k * VLEN);
 #pragma GCC unroll 4
                 for (int q = 0; q < 4; q++) part[q][k] = (vreal)(of_g & (lanes)(place == q));
             }
@@ -83,7 +80,7 @@ __attribute__((always_inline)) static inline void narrow_rows(const int kernel, 
     for (int u = 0; u < rows; u++) {
 #pragma GCC unroll 10
         for (int v = 0; v < kernel * vectors; v++) {
-            const int k = v % vectors, n = k + 1 < vectors ? VLEN : last;
+            const int k = v % vectors, n = k + 1 < vectors ? VLEN : (int)(p->n - k * VLEN);
             real *dw = p->dw + ((first + u) * kernel + v / vectors) * p->tap + k * VLEN;
             const vreal of_windows = sum[u][v / vectors][k];
             store_columns(dw, p->accumulate ? v_add(load_columns(dw, n), of_windows) : of_windows, n);
@@ -117,32 +114,46 @@ static void narrow_copy(const narrow_plan *p, const real *image, real *to) {
     }
 }
 
+// g and argmax of a panel that does not fill its vectors, with zeros behind.
+static void narrow_pad(const real *g, const uint8_t *argmax, int64_t channels, int64_t n, int64_t windows, int64_t width, real *to_g,
+                       uint8_t *to_argmax) {
+    memset(to_argmax, 0, (size_t)(windows * width));
+    for (int64_t k = 0; k < windows; k++) {
+        copy(to_g + k * width, g + k * channels, n);
+        clear(to_g + k * width + n, width - n);
+        memcpy(to_argmax + k * width, argmax + k * channels, (size_t)n);
+    }
+}
+
 static int narrow_chunk(void *context, int64_t chunk) {
     const narrow_plan *p = context;
     const sparse_job *job = p->job;
     const tc_conv2d *g = &job->conv;
     const tc_pool2d *pool = &job->pool;
-    const int64_t share = chunk / p->panels, first = chunk % p->panels * p->vectors * VLEN, size = p->rows * p->columns;
+    const int64_t share = chunk / p->panels, width = p->vectors * VLEN, first = chunk % p->panels * width;
+    const int64_t n = min_i64(width, g->out_channels - first), windows = pool->out_h * pool->out_w, size = p->rows * p->columns;
     const int64_t tap = g->in_channels * g->out_channels, begin = share * g->batch / p->shares, end = (share + 1) * g->batch / p->shares;
-    real *plane = tc_alloc(sizeof(real) * (size_t)size);
+    const int64_t padded = n < width ? windows * width : 0;
+    const size_t bytes = sizeof(real) * (size_t)(size + padded) + (size_t)padded;
+    real *plane = tc_alloc(bytes);
     if (!plane) return TC_NO_MEMORY;
-    real *dw = (share ? p->partial + (share - 1) * g->kernel_h * g->kernel_w * tap : job->dw) + first;
-    narrow of_plane = {.x = plane, .row = p->columns, .channels = g->out_channels, .tap = tap};
-    of_plane.n = min_i64(p->vectors * VLEN, g->out_channels - first);
-    of_plane.rows = pool->out_h;
-    of_plane.columns = pool->out_w;
-    for (int64_t n = begin; n < end; n++) {
-        const int64_t windows = n * pool->out_h * pool->out_w * g->out_channels + first;
-        of_plane.g = job->g + windows;
-        of_plane.argmax = job->argmax + windows;
-        of_plane.accumulate = n > begin;
+    real *padded_g = plane + size, *dw = (share ? p->partial + (share - 1) * g->kernel_h * g->kernel_w * tap : job->dw) + first;
+    uint8_t *padded_argmax = (uint8_t *)(padded_g + padded);
+    narrow at = {.x = plane, .row = p->columns, .rows = pool->out_h, .columns = pool->out_w, .tap = tap, .n = n};
+    for (int64_t image = begin; image < end; image++) {
+        const int64_t offset = image * windows * g->out_channels + first;
+        if (padded) narrow_pad(job->g + offset, job->argmax + offset, g->out_channels, n, windows, width, padded_g, padded_argmax);
+        at.g = padded ? padded_g : job->g + offset;
+        at.argmax = padded ? padded_argmax : job->argmax + offset;
+        at.stride = padded ? width : g->out_channels;
+        at.accumulate = image > begin;
         for (int64_t c = 0; c < g->in_channels; c++) {
-            narrow_copy(p, job->x + n * g->in_h * g->in_w * g->in_channels + c, plane);
-            of_plane.dw = dw + c * g->out_channels;
-            narrow_windows(&of_plane, g->kernel_h);
+            narrow_copy(p, job->x + image * g->in_h * g->in_w * g->in_channels + c, plane);
+            at.dw = dw + c * g->out_channels;
+            narrow_windows(&at, g->kernel_h);
         }
     }
-    tc_free(plane, sizeof(real) * (size_t)size);
+    tc_free(plane, bytes);
     return TC_OK;
 }
 
