@@ -33,11 +33,11 @@ def test_the_tutorials_network_learns() -> None:
     assert [layer.count_params() for layer in model.layers if layer.count_params()] == [320, 18_496, 73_856, 262_272, 1_290]
 
     labels = to_categorical(train_y, 10)
-    trained = model.fit(train_x, labels, batch_size=64, epochs=3, verbose=0, validation_data=(test_x, to_categorical(test_y, 10)))
+    trained = model.fit(train_x, labels, batch_size=64, epochs=5, verbose=0, validation_data=(test_x, to_categorical(test_y, 10)))
     history = trained.history
     assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
     assert history["loss"][0] > history["loss"][1] > history["loss"][2]
     assert history["acc"] == history["accuracy"]
     loss, accuracy = model.evaluate(test_x, to_categorical(test_y, 10), verbose=0)
     np.testing.assert_allclose([loss, accuracy], [history["val_loss"][-1], history["val_accuracy"][-1]], rtol=1e-5)
-    assert accuracy > 0.3  # chance is 0.1; so early, rounding alone moves it by 0.05
+    assert accuracy > 0.45  # chance is 0.1
