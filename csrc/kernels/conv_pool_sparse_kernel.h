@@ -9,7 +9,7 @@ enum { GATHER_BYTES = 32 << 10 };  // of the copy of x: two thirds of L1, or all
 
 typedef struct {
     const sparse_job *job;
-    int64_t vectors, blocks, o_size;  // vectors of input channels of a block; elements of one o of it
+    int64_t vectors, blocks, o_size;                                // vectors of input channels of a block; elements of one o of it
     int64_t unit_images, unit_rows, bands, units, shares, columns;  // rows of windows; columns of the copy
     real *partial;                                                  // (shares, blocks, out_channels, taps, vectors * VLEN)
 } gather_plan;
@@ -92,7 +92,8 @@ static int gather_chunk_of_windows(void *context, int64_t chunk) {
     const int64_t block = chunk % p->blocks, share = chunk / p->blocks, vectors = gather_vectors(p, block), c = block * p->vectors * VLEN;
     const int64_t channels = min_i64(vectors * VLEN, g->in_channels - c), rows = sparse_span(p->unit_rows, g->kernel_h);
     const int64_t row = p->columns * vectors * VLEN, image = rows * row, windows = p->unit_images * p->unit_rows * pool->out_w;
-    const size_t bytes = sizeof(real) * (size_t)(p->unit_images * image) + (sizeof(real) + sizeof(int32_t)) * (size_t)((windows + 1) * VLEN);
+    const size_t bytes =
+        sizeof(real) * (size_t)(p->unit_images * image) + (sizeof(real) + sizeof(int32_t)) * (size_t)((windows + 1) * VLEN);
     real *scratch = tc_alloc(bytes);
     if (!scratch) return TC_NO_MEMORY;
     gather_unit unit = {.row = row, .image = image, .pixel = vectors * VLEN, .x = scratch, .g = scratch + p->unit_images * image};

@@ -1,6 +1,6 @@
 // dw of conv_pool_sparse.h where there are few input channels (a grey or a colour image): vectors run over output channels instead.
 //
-//     dw[u,v,c,o] += x[2i + p + u, 2j + q + v, c] * (g[o] where the argmax of o is (p, q), else 0)     for each window (i, j) and place (p, q)
+//     dw[u,v,c,o] += x[2i + p + u, 2j + q + v, c] * (g[o] where the argmax of o is (p, q), else 0)   for all windows (i, j), places (p, q)
 //
 // As many multiply-adds as the dense product, but full vectors of them and no unpooling: each pixel that a window reads, (kernel + 1)^2 of
 // them, is broadcast once and meets the four parts of g, while the sums of all taps stay in registers.

@@ -14,8 +14,8 @@ typedef struct {
     const real *g;      // of window k at g[k * VLEN]
     const int32_t *at;  // likewise, elements; one more than windows, which is not used
     int64_t windows;
-    bool accumulate;    // add to dw, which keeps the chains of sums short, instead of setting it
-    real *dw;           // (taps, vectors * VLEN)
+    bool accumulate;  // add to dw, which keeps the chains of sums short, instead of setting it
+    real *dw;         // (taps, vectors * VLEN)
 } gathering;
 
 // Rows first .. first + rows - 1 of a kernel. All but `p` are constants where this is inlined.

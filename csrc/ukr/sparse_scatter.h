@@ -56,8 +56,7 @@ __attribute__((always_inline)) static inline void scatter_rows(const int kernel,
                 const int u = first + r - below;
                 if (u < 0 || u >= kernel) continue;
 #pragma GCC unroll 5
-                for (int v = 0; v < kernel; v++)
-                    sum[r][v + right] = v_fma(scale, v_load(w_o + (u * kernel + v) * VLEN), sum[r][v + right]);
+                for (int v = 0; v < kernel; v++) sum[r][v + right] = v_fma(scale, v_load(w_o + (u * kernel + v) * VLEN), sum[r][v + right]);
             }
         }
     }
