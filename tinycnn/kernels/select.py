@@ -6,6 +6,7 @@ stays cheap; Numba is imported only if it is what runs.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -13,6 +14,7 @@ import logging
 import os
 import platform
 import threading
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +23,7 @@ from tinycnn.errors import ArgumentError, BackendError
 from tinycnn.kernels.spec import KernelSet
 from tinycnn.version import __version__
 
-__all__ = ["available_backends", "backend", "current", "get_num_threads", "set_num_threads", "show_config", "use_backend"]
+__all__ = ["available_backends", "backend", "current", "get_num_threads", "set_num_threads", "show_config", "use_backend", "wrapping"]
 
 #: Each backend's module, in the order of preference, and how to get it where it is missing. A module has `load() -> KernelSet`,
 #: and `set_num_threads(n)` if it has threads.
@@ -34,7 +36,9 @@ _BACKENDS = {
 _log = logging.getLogger("tinycnn")
 _lock = threading.RLock()
 _loaded: dict[str, tuple[ModuleType, KernelSet]] = {}
-_current: KernelSet | None = None
+_chosen: KernelSet | None = None  # the backend
+_current: KernelSet | None = None  # what runs: the backend, or what `wrapping` makes of it
+_wrap: Callable[[KernelSet], KernelSet] | None = None
 _num_threads: int | None = None
 _said_that_c_is_missing = False
 
@@ -80,9 +84,22 @@ def use_backend(name: str = "auto") -> _Previous:
         BackendError: the backend asked for is not available; the reason and the remedy are in the message.
     """
     with _lock:
-        previous = _Previous(_current)
+        previous = _Previous(_chosen)
         _switch(_resolve(name, "name"))
         return previous
+
+
+@contextlib.contextmanager
+def wrapping(wrap: Callable[[KernelSet], KernelSet]) -> Iterator[None]:
+    """Run `wrap(kernels)` in place of the backend's kernels within the block, in all threads, whichever backend is chosen meanwhile.
+
+    Raises BackendError if such a block is running already.
+    """
+    _set_wrap(wrap)
+    try:
+        yield
+    finally:
+        _set_wrap(None)
 
 
 def available_backends() -> dict[str, str]:
@@ -155,8 +172,19 @@ def _version(package: str) -> str:
 
 
 def _switch(kernels: KernelSet | None) -> None:
-    global _current
-    _current = kernels
+    global _chosen, _current
+    with _lock:
+        _chosen = kernels
+        _current = kernels if kernels is None or _wrap is None else _wrap(kernels)
+
+
+def _set_wrap(wrap: Callable[[KernelSet], KernelSet] | None) -> None:
+    global _wrap
+    with _lock:
+        if _wrap is not None and wrap is not None:
+            raise BackendError("the kernels are wrapped already, by another profile() for example; end that block first")
+        _wrap = wrap
+        _switch(_chosen)
 
 
 def _resolve(name: str, argument: str) -> KernelSet:
