@@ -39,6 +39,7 @@ FLOORS = {
     "datasets": 5,
     "utils": 5,
     "testing": 5,
+    "profiler": 5,
     "bench": 6,
     "cli": 6,
     "__main__": 6,
