@@ -243,7 +243,7 @@ def test_threads_are_all_recorded(tmp_path):
 def overlapping() -> profiler.Profile:
     """Two kernels of 3 us, of which 1 us is common, in 10 us."""
     p = profiler.Profile()
-    kind = profiler._Kind("sum_rows", "Nx5", "float32", "numpy")
+    kind = profiler._Kind("sum_rows", "Nx5", np.dtype(np.float32), "numpy")
     p._start, p._end = 1_000, 11_000
     p._calls = [profiler._Call(kind, 20, 100, start, start + 3_000, threading.get_ident()) for start in (5_000, 3_000)]
     return p

@@ -110,7 +110,7 @@ class _Kind(NamedTuple):
 
     kernel: str
     sizes: str
-    dtype: str
+    dtype: np.dtype[Any]  # its name is slow to get
     backend: str
 
 
@@ -147,7 +147,7 @@ def _recorded(kernel: str, kernels: KernelSet, report: Callable[[_Call], None]) 
         work = work_of(*arguments, **options)
         operands = (*arguments, *options.values(), *(results if isinstance(results, tuple) else (results,)))
         arrays = [a for a in operands if isinstance(a, np.ndarray)]
-        dtype = next(a.dtype.name for a in arrays if a.dtype.kind == "f")
+        dtype = next(a.dtype for a in arrays if a.dtype.kind == "f")
         nbytes = sum([a.nbytes for a in arrays]) + work.written
         kind = _Kind(kernel, work.sizes, dtype, backend)
         report(_Call(kinds.setdefault(kind, kind), work.flop, nbytes, start, end, threading.get_ident()))
@@ -251,12 +251,13 @@ class Profile:
         self._end = time.perf_counter_ns()
 
     def _row(self, kind: _Kind, calls: list[_Call]) -> Row:
+        kernel, sizes, dtype, backend = kind
         seconds = sum(call.end - call.start for call in calls) / 1e9
         flop = sum(call.flop for call in calls)
         fraction = None
-        if kind.backend == "c" and flop and seconds and self._end is not None:
-            fraction = flop / seconds / self._peak(kind.dtype)
-        return Row(*kind, len(calls), seconds, flop, sum(call.bytes for call in calls), fraction)
+        if backend == "c" and flop and seconds and self._end is not None:
+            fraction = flop / seconds / self._peak(dtype.name)
+        return Row(kernel, sizes, dtype.name, backend, len(calls), seconds, flop, sum(call.bytes for call in calls), fraction)
 
     def _peak(self, dtype: str) -> float:
         if dtype not in self._peaks:
@@ -282,7 +283,7 @@ class Profile:
                 "dur": (call.end - call.start) / 1e3,
                 "pid": process,
                 "tid": number[call.thread],
-                "args": {"sizes": sizes, "dtype": dtype, "backend": backend, "flop": call.flop, "bytes": call.bytes},
+                "args": {"sizes": sizes, "dtype": dtype.name, "backend": backend, "flop": call.flop, "bytes": call.bytes},
             }
 
 
