@@ -51,6 +51,7 @@
 #include "kernels/conv_gather.h"
 #include "kernels/conv_gradient.h"
 #include "kernels/winograd.h"
+#include "kernels/winograd_gradient.h"
 #include "kernels/winograd_pool.h"
 #include "kernels/conv.h"
 #include "kernels/conv_pool_sparse.h"

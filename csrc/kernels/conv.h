@@ -9,3 +9,9 @@ static int conv2d_backward_input(const tc_conv2d *g, const real *dy, const real 
     const int64_t tile = winograd_size(g, true);
     return tile ? winograd_backward_input(tile, g, dy, w, dx) : direct_backward_input(g, dy, w, dx);
 }
+
+static int conv2d_backward_kernel(const tc_conv2d *g, const real *x, const real *dy, real *dw) {
+    const bool empty = g->batch * g->out_h * g->out_w * g->in_channels * g->out_channels == 0;
+    const int64_t tile = empty ? 0 : winograd_size(g, false);
+    return tile ? winograd_backward_kernel(tile, g, x, dy, dw) : direct_backward_kernel(g, x, dy, dw);
+}

@@ -6,8 +6,8 @@
 // The maximum comes first: the activations allowed here never fall, so it is the same value with a quarter of the work.
 //
 // Winograd's algorithm does the forward pass where it pays. Here is the way for any convolution. Forward: some images at a time are
-// convolved into scratch that stays in L2, and pooled from there. Backward: the gradient is spread over the convolution's output once, for
-// the dense kernels.
+// convolved into scratch that stays in L2, and pooled from there. Backward: without unpooling (conv_pool_sparse.h) where that pays, else
+// the gradient is spread over the convolution's output once, for the dense kernels.
 
 enum { CONV_POOL_BYTES = 256 << 10 };  // of the convolution's output per chunk, about: a part of L2
 
@@ -157,7 +157,7 @@ static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc
     int status = bytes ? activation_backward(kind, size, dy, y, alpha, product) : TC_OK;
     if (status == TC_OK && db) status = sum_rows(windows, pool->channels, g, db);
     if (status == TC_OK && (dx || dw)) {
-        const bool sparse = sparse_backward_fits(conv, pool);
+        const bool sparse = sparse_backward_fits(conv, pool) && sparse_backward_pays(conv, pool);
         status = (sparse ? sparse_backward : dense_backward)(conv, pool, x, w, argmax, g, dx, dw);
     }
     if (bytes) tc_free(product, bytes);

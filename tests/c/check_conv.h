@@ -91,11 +91,15 @@ static void check_conv2d_backward_input(void) {
 
 static void check_conv2d_backward_kernel(void) {
     for (int s = 0; s < COUNT(convs); s++) {
-        const tc_conv2d *g = &convs[s];
-        array x = operand(size_x(g), -1, 1), dy = operand(size_y(g), -1, 1), dw = result(size_w(g));
-        each_product(g, add_to_w, x.value, dw.value, dy.value);
-        expect(tc_conv2d_backward_kernel(dtype, g, x.data, dy.data, dw.data) == TC_OK);
-        compare(dw);
+        tc_conv2d g = convs[s];
+        array x = operand(size_x(&g), -1, 1), dy = operand(size_y(&g), -1, 1), want = result(size_w(&g));
+        each_product(&g, add_to_w, x.value, want.value, dy.value);
+        for (int a = 0; a < COUNT(algorithms); a++) {
+            array dw = {want.size, want.value, result(want.size).data};
+            g.algorithm = algorithms[a];
+            expect(tc_conv2d_backward_kernel(dtype, &g, x.data, dy.data, dw.data) == TC_OK);
+            compare(dw);
+        }
     }
 }
 
