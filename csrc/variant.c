@@ -55,6 +55,7 @@
 #include "kernels/winograd_pool.h"
 #include "kernels/conv.h"
 #include "kernels/conv_pool_sparse.h"
+#include "kernels/conv_pool_narrow.h"
 #include "kernels/conv_pool.h"
 
 extern const TC_TYPE(TC_SUFFIX) TC_JOIN(TC_ISA, TC_SUFFIX);

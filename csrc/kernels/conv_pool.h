@@ -5,9 +5,9 @@
 //
 // The maximum comes first: the activations allowed here never fall, so it is the same value with a quarter of the work.
 //
-// Winograd's algorithm does the forward pass where it pays. Here is the way for any convolution. Forward: some images at a time are
-// convolved into scratch that stays in L2, and pooled from there. Backward: without unpooling (conv_pool_sparse.h) where that pays, else
-// the gradient is spread over the convolution's output once, for the dense kernels.
+// Winograd's algorithm does the forward pass where it pays, conv_pool_narrow.h that of images. Here is the way for any convolution.
+// Forward: some images at a time are convolved into scratch that stays in L2, and pooled from there. Backward: without unpooling
+// (conv_pool_sparse.h) where that pays, else the gradient is spread over the convolution's output once, for the dense kernels.
 
 enum { CONV_POOL_BYTES = 256 << 10 };  // of the convolution's output per chunk, about: a part of L2
 
@@ -86,6 +86,7 @@ static int conv2d_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_
                                const real *b, real *y, uint8_t *argmax) {
     const int64_t tile = winograd_pool_fits(conv, pool, kind) ? winograd_size(conv, false) : 0;
     if (tile) return winograd_pool_forward(tile, conv, pool, kind, (real)alpha, x, w, b, y, argmax);
+    if (narrow_forward_fits(conv, pool)) return narrow_pool_forward(conv, pool, kind, (real)alpha, x, w, b, y, argmax);
     conv_pool_job job = {conv, pool, kind, (real)alpha, x, w, b, y, argmax, 1};
     const int64_t image_bytes = pool->in_h * pool->in_w * pool->channels * (int64_t)sizeof(real);
     job.images_per_chunk = max_i64(1, CONV_POOL_BYTES / max_i64(1, image_bytes));
