@@ -27,6 +27,7 @@ typedef struct {
     int64_t pad_top, pad_bottom, pad_left, pad_right;
     int64_t groups;
     tc_algorithm algorithm;
+    const void *taps;  // NULL; or, for a forward pass, what conv2d_taps made of the kernel, on the same level
 } tc_conv2d;
 
 typedef struct {

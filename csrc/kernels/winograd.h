@@ -40,7 +40,7 @@ struct winograd {
     // follows from the above
     int64_t tiles_h, tiles_w, last_rows, last_columns;  // of all tiles; results of the last ones
     int64_t tiles_per_chunk, panels_per_chunk;
-    real *taps;  // (panel, point, source channel, result channel of the panel)
+    real *taps;  // (panel, point, source channel, result channel of the panel); may be given
 };
 
 enum { WINOGRAD_TILES = 16, WINOGRAD_TAPS = 32 };  // tiles of a chunk; source channels whose taps are transformed at a time
@@ -252,19 +252,29 @@ static int64_t winograd_cut(winograd *p) {
     return p->images * p->tiles_h * p->tiles_w;
 }
 
+static int64_t taps_size(const winograd *p) {
+    return winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + operand_panels(p->result_channels) * VLEN);
+}
+
+static int transform_taps(winograd *p) {
+    return tc_parallel_for(operand_panels(p->result_channels) * ceil_div(p->source_channels, WINOGRAD_TAPS), winograd_taps_chunk, p);
+}
+
 static int winograd_run(winograd *p) {
     const int64_t tiles = winograd_cut(p), panels = operand_panels(p->result_channels);
     if (tiles * panels == 0) return TC_OK;
     const int64_t chunks = ceil_div(tiles, WINOGRAD_TILES);
     p->tiles_per_chunk = ceil_div(tiles, chunks);
     p->panels_per_chunk = chunks >= CONV_CHUNKS / 4 ? panels : 1;
-    const size_t bytes =
-        sizeof(real) * (size_t)(winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + panels * VLEN));
-    p->taps = tc_alloc(bytes);
-    if (!p->taps) return TC_NO_MEMORY;
-    int status = tc_parallel_for(panels * ceil_div(p->source_channels, WINOGRAD_TAPS), winograd_taps_chunk, p);
+    const size_t bytes = p->taps ? 0 : sizeof(real) * (size_t)taps_size(p);
+    int status = TC_OK;
+    if (bytes) {
+        p->taps = tc_alloc(bytes);
+        if (!p->taps) return TC_NO_MEMORY;
+        status = transform_taps(p);
+    }
     if (status == TC_OK) status = tc_parallel_for(chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
-    tc_free(p->taps, bytes);
+    if (bytes) tc_free(p->taps, bytes);
     return status;
 }
 
@@ -300,14 +310,17 @@ static bool winograd_fits(const tc_conv2d *g) {
 
 // What F(4x4) costs, in multiply-adds of a product. Measured: the transforms are worth about 16 for each value of a tile, and 8 for each
 // transformed tap, or 32 where these outgrow L2.
+static double taps_cost(const tc_conv2d *g) {
+    const double taps = MAX_POINTS * MAX_POINTS * (double)g->in_channels * (double)g->out_channels;
+    return (taps * sizeof(real) > 1 << 20 ? 32 : 8) * taps;
+}
+
 static double winograd_cost(const tc_conv2d *g, bool adjoint) {
     const int64_t m = MAX_TILE, height = adjoint ? g->in_h : g->out_h, width = adjoint ? g->in_w : g->out_w;
     const double sources = adjoint ? g->out_channels : g->in_channels;
     const double results = whole_vectors(adjoint ? g->in_channels : g->out_channels);
-    const double taps = MAX_POINTS * MAX_POINTS * sources * results;
     const double values = (double)g->batch * (height + 2 * ceil_div(height, m)) * (width + 2 * ceil_div(width, m));
-    const double transforms = 16 * values * (whole_vectors((int64_t)sources) + results) + (taps * sizeof(real) > 1 << 20 ? 32 : 8) * taps;
-    return values * sources * results + transforms;
+    return values * sources * results + 16 * values * (whole_vectors((int64_t)sources) + results) + taps_cost(g);
 }
 
 static double direct_cost(const tc_conv2d *g, bool adjoint) {
@@ -319,7 +332,7 @@ static double direct_cost(const tc_conv2d *g, bool adjoint) {
 // That of the kernel costs what the forward pass does.
 static int64_t winograd_size(const tc_conv2d *g, bool adjoint) {
     if (g->algorithm == TC_DIRECT || !winograd_fits(g)) return 0;
-    if (g->algorithm == TC_AUTO) return winograd_cost(g, adjoint) < direct_cost(g, adjoint) ? 4 : 0;
+    if (g->algorithm == TC_AUTO) return (!adjoint && g->taps) || winograd_cost(g, adjoint) < direct_cost(g, adjoint) ? 4 : 0;
     return g->algorithm == TC_WINOGRAD2 ? 2 : 4;
 }
 
@@ -341,7 +354,22 @@ static winograd winograd_of_forward(int64_t m, const tc_conv2d *g, const real *x
         .start = b,
         .result = y,
         .finish = store_tile,
+        .taps = (real *)g->taps,
     };
+}
+
+// The taps alone, for a caller who keeps them from one call to the next. That pays where a few small images meet many taps; elsewhere, and
+// where the convolution is direct in any case, their size is 0.
+enum { KEPT_TAPS_BYTES = 16 << 20 };  // at most
+
+static int conv2d_taps(const tc_conv2d *g, const real *w, int64_t *size, real *taps) {
+    const double rest = winograd_cost(g, false) - taps_cost(g);
+    const bool pays = g->algorithm != TC_AUTO || rest < direct_cost(g, false);
+    winograd p = winograd_of_forward(g->algorithm == TC_WINOGRAD2 ? 2 : 4, g, NULL, w, NULL, NULL);
+    *size = g->algorithm != TC_DIRECT && winograd_fits(g) && pays && 4 * taps_cost(g) > rest ? taps_size(&p) : 0;
+    if (*size * (int64_t)sizeof(real) > KEPT_TAPS_BYTES) *size = 0;
+    p.taps = taps;
+    return *size && taps ? transform_taps(&p) : TC_OK;
 }
 
 static int winograd_forward(int64_t m, const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {

@@ -4,7 +4,7 @@
 // clang-format off
 #define CONV(n, h, w, c, o, kh, kw, sh, sw, dh, dw, top, bottom, left, right, groups) \
     {n, h, w, c, ((h) + (top) + (bottom) - ((kh) - 1) * (dh) - 1) / (sh) + 1, ((w) + (left) + (right) - ((kw) - 1) * (dw) - 1) / (sw) + 1, \
-     o, kh, kw, sh, sw, dh, dw, top, bottom, left, right, groups, TC_AUTO}
+     o, kh, kw, sh, sw, dh, dw, top, bottom, left, right, groups, TC_AUTO, NULL}
 // clang-format on
 
 static const tc_conv2d convs[] = {
@@ -73,6 +73,31 @@ static void check_conv2d_forward(void) {
                 compare(y);
             }
         }
+}
+
+// A forward pass with taps that were made before gives the same as one that makes them.
+static void check_conv2d_taps(void) {
+    int kept = 0;
+    for (int s = 0; s < COUNT(convs); s++) {
+        tc_conv2d g = convs[s];
+        array x = operand(size_x(&g), -1, 1), w = operand(size_w(&g), -1, 1), want = result(size_y(&g));
+        each_product(&g, add_to_y, x.value, w.value, want.value);
+        for (int a = 0; a < COUNT(algorithms); a++) {
+            int64_t size;
+            g.algorithm = algorithms[a];
+            expect(tc_conv2d_taps(dtype, &g, w.data, &size, NULL) == TC_OK);
+            if (size == 0) continue;
+            kept++;
+            void *taps = new_block(size * (int64_t)dtype);
+            array y = {want.size, want.value, result(want.size).data};
+            expect(tc_conv2d_taps(dtype, &g, w.data, &size, taps) == TC_OK);
+            g.taps = taps;
+            expect(tc_conv2d_forward(dtype, &g, x.data, w.data, NULL, y.data) == TC_OK);
+            g.taps = NULL;
+            compare(y);
+        }
+    }
+    expect(kept > 0);
 }
 
 static void check_conv2d_backward_input(void) {

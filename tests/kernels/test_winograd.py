@@ -219,3 +219,43 @@ def test_the_same_bytes_for_any_number_of_threads(algorithm, case, dtype):
         return [result.tobytes() for result in results]
 
     assert run(1) == run(2) == run(3)
+
+
+# ---- taps that are kept from one prediction to the next
+FEW = ((1, 8, 8, 48), (3, 3, 48, 64))
+
+
+def kept(g: Conv2dGeometry, x, w):
+    return KERNELS.conv2d_forward(g, x, w, None)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_kernel_that_changed_in_place_is_noticed(level, algorithm, dtype):
+    g = conv2d_geometry(*FEW, padding="same")
+    x, w, _, _ = operands(g, dtype)
+    first = kept(g, x, w)
+    assert np.array_equal(kept(g, x, w), first)
+    w[2, 2, 47, 63] += 1
+    changed = kept(g, x, w)
+    assert np.array_equal(changed, kept(g, x, w.copy()))
+    assert not np.array_equal(changed, first)
+
+
+def test_another_level_or_algorithm_makes_its_own(level):
+    g = conv2d_geometry(*FEW, padding="same")
+    x, w, _, _ = operands(g, np.float32)
+    want = ORACLE.conv2d_forward(g, *(a.astype(np.float64) for a in (x, w)), None)
+    for which in ("winograd4", "winograd2", "auto", "winograd4"):
+        config.set_conv_algorithm(which)
+        for isa in native.isas():
+            native.set_isa(isa)
+            assert rms(kept(g, x, w) - want) <= 2e-6 * rms(want)
+
+
+def test_taps_are_forgotten_with_their_kernel(algorithm):
+    g = conv2d_geometry(*FEW, padding="same")
+    x, w, _, _ = operands(g, np.float32)
+    kept(g, x, w)
+    with_taps = native.allocator_stats()["bytes_in_use"]
+    del w
+    assert native.allocator_stats()["bytes_in_use"] < with_taps
