@@ -3,8 +3,8 @@
 LeNet-5 and VGG-11 on images of 32x32, ResNet-18 on 64x64, and the kinds that these lack: 1x1, 5x5, dilation, groups, depthwise. For each
 one the forward pass, and the backward pass (gradients of input, kernel and bias), through the public functions of both frameworks.
 
-Each framework is a process of its own. For every case the two take turns A B A B ...; one turn of each gives one ratio, and the ratio told is
-the median. Their results must agree, or the case is an error. Without PyTorch there is nothing to compare with, and the script says so.
+Each framework is a process of its own. For every case the two take turns A B A B ...; one turn of each gives one ratio, and the ratio told
+is the median. Their results must agree, or the case is an error. Without PyTorch there is nothing to compare with, and the script says so.
 """
 
 from __future__ import annotations

@@ -73,6 +73,10 @@ int tc_cpu_has_x86_v3(void);
 int tc_cpu_has_neon(void);
 int tc_cpu_has_baseline(void);
 
+// ---- which algorithm ran (dispatch.c): kernels that have a choice say what they chose
+void tc_note_algorithm(const char *name);  // a constant
+const char *tc_noted_algorithm(void);      // what the calling thread's last such kernel said; "" before
+
 // ---- threads (threads.c)
 // One chunk of a task: returns TC_OK or an error, which ends the task early.
 typedef int tc_task(void *context, int64_t chunk);

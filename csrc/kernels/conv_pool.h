@@ -85,6 +85,7 @@ static int conv_pool_chunk(void *context, int64_t chunk) {
 static int conv2d_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x, const real *w,
                                const real *b, real *y, uint8_t *argmax) {
     const int64_t tile = winograd_pool_fits(conv, pool, kind) ? winograd_size(conv, false) : 0;
+    note_tile(tile);
     if (tile) return winograd_pool_forward(tile, conv, pool, kind, (real)alpha, x, w, b, y, argmax);
     if (narrow_forward_fits(conv, pool)) return narrow_pool_forward(conv, pool, kind, (real)alpha, x, w, b, y, argmax);
     conv_pool_job job = {conv, pool, kind, (real)alpha, x, w, b, y, argmax, 1};
@@ -160,6 +161,7 @@ static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc
     if (status == TC_OK && (dx || dw)) {
         const bool sparse = sparse_backward_fits(conv, pool) && sparse_backward_pays(conv, pool);
         status = (sparse ? sparse_backward : dense_backward)(conv, pool, x, w, argmax, g, dx, dw);
+        if (sparse) tc_note_algorithm("pool-sparse");
     }
     if (bytes) tc_free(product, bytes);
     return status;

@@ -28,6 +28,7 @@ cdef extern from "tinycnn.h" nogil:
     int tc_isa_supported(int)
     int tc_isa_select(int)
     const char *tc_isa_current(tc_dtype)
+    const char *tc_noted_algorithm()
     void tc_set_num_threads(int)
     int tc_num_threads()
     void *tc_alloc(size_t)

@@ -74,6 +74,10 @@ def set_isa(name):
         raise ValueError(f"{name} does not run on this processor")
 
 
+def noted_algorithm():
+    return tc_noted_algorithm().decode()
+
+
 def set_num_threads(int n):
     with nogil:  # waits for the job that runs
         tc_set_num_threads(n)
