@@ -44,7 +44,8 @@ FIXED = [
     ("Resizing", {"height": 3, "width": 20}, False),
     ("Resizing", {"height": 9, "width": 9, "pad_to_aspect_ratio": True, "fill_value": 3.0}, False),
     ("Resizing", {"height": 4, "width": 4, "crop_to_aspect_ratio": True, "interpolation": "nearest"}, False),
-    ("Resizing", {"height": 9, "width": 14, "interpolation": "bicubic"}, False),
+    # TensorFlow rounds the weights of its bicubic kernel, torch has another kernel
+    *[("Resizing", {"height": 9, "width": 14, "interpolation": "bicubic"}, False)] * (keras.backend.backend() == "jax"),
     ("Rescaling", {"scale": 0.3, "offset": 1.0}, False),
     ("Rescaling", {"scale": [0.3, 0.1]}, False),
     ("Normalization", {}, False),
@@ -73,8 +74,9 @@ def test_same_result_and_config(name, arguments, training) -> None:
 
 
 def test_contrast() -> None:
-    theirs, factors = keras.layers.RandomContrast((0.2, 0.3)), random.generator(5).uniform(0.8, 1.3, 3).astype(np.float32)
-    expected = theirs.transform_images(X, {"contrast_factor": factors.reshape(3, 1, 1, 1)}, training=True)
+    theirs = keras.layers.RandomContrast((0.2, 0.3))
+    factor = keras.ops.convert_to_tensor(random.generator(5).uniform(0.8, 1.3, 3).astype(np.float32).reshape(3, 1, 1, 1))
+    expected = theirs.transform_images(keras.ops.convert_to_tensor(X), {"contrast_factor": factor}, training=True)
     got = layers.RandomContrast((0.2, 0.3), seed=5)(X, training=True).numpy()
     np.testing.assert_allclose(got, keras.ops.convert_to_numpy(expected), rtol=1e-5, atol=1e-3)
 
