@@ -75,6 +75,16 @@ def test_one_image_one_transform_and_channels_first() -> None:
     np.testing.assert_array_equal(first.transpose(0, 2, 3, 1), small)
 
 
+def test_groups_of_images_are_computed_alike(monkeypatch) -> None:
+    x, transform = R.random((5, 4, 6, 2)), np.zeros((5, 8))
+    transform[:, :6] = R.normal(0, 2, (5, 6))
+    whole = ops.image.affine_transform(x, transform).numpy()
+    for points in (1, 50):  # one image at a time, two
+        monkeypatch.setattr(ops.image, "_POINTS", points)
+        np.testing.assert_array_equal(ops.image.affine_transform(x, transform).numpy(), whole)
+    assert ops.image.affine_transform(x[:0], transform[:0]).shape == (0, 4, 6, 2)
+
+
 def test_whole_pixels_are_exact_and_integers_become_floats() -> None:
     x = R.integers(0, 256, (2, 3, 4, 1), dtype=np.uint8)
     y = ops.image.affine_transform(x, IDENTITY).numpy()

@@ -21,6 +21,9 @@ DataFormat = Literal["channels_last", "channels_first"]
 #: What lies outside of an image a b c d: its mirror image (c b a | a b c d | d c b), a constant, the image again, or its edge.
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 
+#: Points of an affine transform that are computed together: few enough for their arrays to stay in the cache.
+_POINTS = 2**16
+
 
 def _triangle(x: NDArray[Any]) -> NDArray[Any]:
     weight: NDArray[Any] = np.maximum(0, 1 - x)
@@ -185,16 +188,25 @@ def affine_transform(
     if fill_mode not in FILL_MODES:
         raise ArgumentError(f"fill_mode must be one of {', '.join(FILL_MODES)}, got {fill_mode!r}")
     batch, restored = _as_batch(images, data_format)
-    n, height, width, channels = batch.shape
+    n, height, width, _ = batch.shape
     rows = _transforms(transform, n)
-    x, y = _grid(rows[:, :3], height, width, batch.dtype), _grid(rows[:, 3:6], height, width, batch.dtype)
+    x, y = (_grid(rows[:, i : i + 3], height, width, batch.dtype) for i in (0, 3))
+    together = max(1, _POINTS // (height * width))
+    groups = [slice(first, first + together) for first in range(0, n, together)]
+    parts = [_affine(batch[group], x[group], y[group], interpolation, fill_mode, fill_value) for group in groups]
+    return restored(array.concatenate(parts, axis=0) if len(parts) > 1 else parts[0] if parts else batch)
+
+
+def _affine(images: Tensor, x: NDArray[Any], y: NDArray[Any], interpolation: str, fill_mode: str, fill_value: float) -> Tensor:
+    """The values of a few images (N, H, W, C) at the points (x, y), each (N, H, W)."""
+    n, height, width, channels = images.shape
     taps, weights = _affine_taps(x, y, interpolation, fill_mode)
     taps += np.repeat(np.arange(n, dtype=np.intp) * (height * width), height * width)
-    planes = array.reshape(array.moveaxis(batch, -1, 0), (channels, n * height * width))  # NumPy is slow where the last axis is short
+    planes = array.reshape(array.moveaxis(images, -1, 0), (channels, n * height * width))  # NumPy is slow where the last axis is short
     result = apply(Interpolate, planes, taps=taps, weights=weights, axis=1)
     if fill_mode == "constant" and fill_value:
         result = result + fill_value * (1 - weights.sum(axis=0))
-    return restored(array.moveaxis(array.reshape(result, (channels, n, height, width)), 0, -1))
+    return array.moveaxis(array.reshape(result, (channels, n, height, width)), 0, -1)
 
 
 def _transforms(transform: TensorLike, n: int) -> NDArray[Any]:
@@ -228,9 +240,9 @@ def _neighbours(position: NDArray[Any], size: int, interpolation: str, fill_mode
     if interpolation == "nearest":
         found = [(_round(position), np.ones_like(position))]
     else:
-        low = np.floor(position)
-        part = position - low
-        found = [(low.astype(np.intp), 1 - part), (low.astype(np.intp) + 1, part)]
+        floor = np.floor(position)
+        low, part = floor.astype(np.intp), position - floor
+        found = [(low, 1 - part), (low + 1, part)]
     return [_inside(index, weight, size, fill_mode) for index, weight in found]
 
 

@@ -39,9 +39,9 @@ class Interpolate(Op):
     @staticmethod
     def forward(k: KernelSet, geometry: InterpolateGeometry, x: Array) -> tuple[Array, None]:
         weights = geometry.weights.astype(x.dtype, copy=False)
-        y = np.zeros(geometry.out_shape, x.dtype)
+        y, part = np.zeros(geometry.out_shape, x.dtype), np.empty(geometry.out_shape, x.dtype)
         for taps, weight in zip(geometry.taps, weights, strict=True):
-            part = np.take(x, taps, axis=geometry.axis)
+            np.take(x, taps, axis=geometry.axis, out=part, mode="clip")  # the other modes go through a copy
             part *= weight
             y += part
         return y, None
