@@ -76,6 +76,7 @@ def test_what_cannot_be_fetched_is_named(origin, url) -> None:
             for bad in (None, "", "ftp://x/y", "sftp://x/y", "/etc/passwd", "https://example.org", "doi:10.1/x", "http://[::1", 3)
         ],
         *[({"fname": bad}, "fname") for bad in ("", "..", "a/b", "../x", "a\\b", 3)],
+        ({"extract": True}, "extracts no archives"),
         ({"file_hash": "abc"}, "file_hash"),
         ({"file_hash": SHA256, "hash_algorithm": "md5"}, "file_hash"),
         ({"file_hash": SHA256, "hash_algorithm": "sha1"}, "hash_algorithm"),

@@ -173,6 +173,7 @@ def test_files_are_closed(folder) -> None:
         ({"class_names": ["cat", "cow"]}, ArgumentError, "class_names"),
         ({"class_names": ["cat", "cat"]}, ArgumentError, "class_names"),
         ({"class_names": ["cat"], "labels": None}, ArgumentError, "class_names"),
+        ({"labels": "folders"}, ArgumentError, "labels"),
         ({"labels": [0, 1]}, ArgumentError, "each of the 6 pictures"),
         ({"labels": [0, 0, 2, 2, 2, 2]}, ArgumentError, "without a gap"),
         ({"subset": "test", "validation_split": 0.2}, ArgumentError, "subset"),

@@ -109,7 +109,8 @@ class Normalization(Layer):
         """Take mean and variance from `data`; earlier ones are forgotten.
 
         Args:
-            data: an array or a Tensor; or an iterable of batches, which are arrays or (x, ...) tuples. Memory is needed for a batch only.
+            data: an array or a Tensor; or an iterable of batches, which are arrays, or tuples or lists of x and more. Memory is needed
+                for a batch only.
 
         Raises:
             ArgumentError, DTypeError, ShapeError: naming what is wrong; the statistics are as before.
@@ -174,7 +175,7 @@ class Normalization(Layer):
 
 def _batches(data: Any, whole: bool) -> Iterator[NDArray[Any]]:
     """The arrays that `data` is made of; one array is cut into rows, unless it is to stay `whole`."""
-    if isinstance(data, (np.ndarray, Tensor)):
+    if hasattr(data, "__array__"):
         array = ops.convert_to_numpy(data)
         if not array.ndim:
             raise ShapeError("data must have an axis of samples, got a single number")
@@ -184,8 +185,8 @@ def _batches(data: Any, whole: bool) -> Iterator[NDArray[Any]]:
     if not isinstance(data, Iterable):
         raise DTypeError(f"data must be an array or an iterable of batches, got {type(data).__name__}")
     for item in data:
-        batch = item[0] if isinstance(item, tuple) else item
-        if not isinstance(batch, (np.ndarray, Tensor)) or not batch.ndim:
+        batch = item[0] if isinstance(item, (tuple, list)) and item else item
+        if not hasattr(batch, "__array__") or not np.ndim(batch):
             raise DTypeError(f"data must yield batches that are arrays with an axis of samples, got {type(batch).__name__}")
         if len(batch):
             yield ops.convert_to_numpy(batch)

@@ -69,7 +69,7 @@ class _RandomImageLayer(ImageLayer, RandomLayer):
 
 @register("layer")
 class RandomFlip(_RandomImageLayer):
-    """In training: flips every second image, by chance.
+    """In training: flips each image with probability 1/2.
 
     Args:
         mode: "horizontal" exchanges left and right, "vertical" top and bottom, "horizontal_and_vertical" both at the same time.

@@ -26,8 +26,9 @@ def get_file(
     cache_subdir: str = "datasets",
     cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
+    extract: bool = False,
 ) -> str:
-    """The path of a file in the cache, fetched unless it is there and has the right hash. Archives are never extracted.
+    """The path of a file in the cache, fetched unless it is there and has the right hash.
 
     Args:
         fname: what to call it; default: the name it has at its origin.
@@ -37,11 +38,14 @@ def get_file(
         cache_subdir: folder inside of `cache_dir`.
         cache_dir: default: $TINYCNN_CACHE, or the platform's cache folder for tinycnn.
         force_download: fetch it even if it is there.
+        extract: must be False: names in an archive may lead anywhere, so none is extracted here.
 
     Raises:
         ArgumentError: naming the argument.
         DataError: it could not be fetched, or has another hash; a file that was there is as before.
     """
+    if extract:
+        raise ArgumentError("extract must be False: tinycnn extracts no archives; open the file that comes back with tarfile or zipfile")
     try:
         address = urlsplit(origin if isinstance(origin, str) else "")
     except ValueError:  # a host in brackets that do not close

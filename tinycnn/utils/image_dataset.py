@@ -145,6 +145,7 @@ def image_dataset_from_directory(
         raise ArgumentError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
     if label_mode not in ("int", "categorical", "binary", None):
         raise ArgumentError(f"label_mode must be 'int', 'categorical', 'binary' or None, got {label_mode!r}")
+    validation_split = validation_split or None
     _check_split(validation_split, subset, shuffle, seed)
     resize: dict[str, Any] = {
         "size": sizes,
@@ -209,6 +210,8 @@ def _index(
         paths = [path for several in found for path in several]
     elif class_names is not None:
         raise ArgumentError("class_names can be given with labels='inferred' only")
+    elif isinstance(labels, str):
+        raise ArgumentError(f"labels must be 'inferred', None or a list of class numbers, got {labels!r}")
     else:
         paths = _pictures(directory, follow_links)
         numbers = None if labels is None else integers(labels, "labels")
