@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinycnn.layers import advanced_activations, convolutional, core, merging, normalization, pooling
+from tinycnn.layers import (
+    advanced_activations,
+    convolutional,
+    core,
+    lambda_layer,
+    merging,
+    noise,
+    normalization,
+    pooling,
+    preprocessing,
+    preprocessing_random,
+)
 from tinycnn.layers.advanced_activations import ELU, LeakyReLU, ReLU, Softmax
 from tinycnn.layers.convolutional import Conv2D, Convolution2D, DepthwiseConv2D, ZeroPadding2D
 from tinycnn.layers.core import Activation, Dense, Dropout, Flatten, Permute, Reshape
 from tinycnn.layers.input_layer import Input, InputLayer
 from tinycnn.layers.input_spec import InputSpec
+from tinycnn.layers.lambda_layer import *  # noqa: F403
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.merging import *  # noqa: F403
+from tinycnn.layers.noise import *  # noqa: F403
 from tinycnn.layers.normalization import BatchNormalization
 from tinycnn.layers.pooling import *  # noqa: F403
+from tinycnn.layers.preprocessing import *  # noqa: F403
+from tinycnn.layers.preprocessing_image import CenterCrop, RandomCrop, Resizing
+from tinycnn.layers.preprocessing_random import *  # noqa: F403
 from tinycnn.layers.symbolic import SymbolicTensor
 from tinycnn.saving import configurable
 
@@ -21,6 +37,7 @@ __all__ = [
     "ELU",
     "Activation",
     "BatchNormalization",
+    "CenterCrop",
     "Conv2D",
     "Convolution2D",
     "Dense",
@@ -33,8 +50,10 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "Permute",
+    "RandomCrop",
     "ReLU",
     "Reshape",
+    "Resizing",
     "Softmax",
     "SymbolicTensor",
     "ZeroPadding2D",
@@ -43,9 +62,14 @@ __all__ = [
     "core",
     "deserialize",
     "normalization",
+    "preprocessing",
     "serialize",
+    *lambda_layer.__all__,
     *merging.__all__,
+    *noise.__all__,
     *pooling.__all__,
+    *preprocessing.__all__,
+    *preprocessing_random.__all__,
 ]
 
 

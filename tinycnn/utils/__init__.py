@@ -1,7 +1,24 @@
 """Small helpers under the names of `keras.utils`."""
 
+from tinycnn.utils.dataset_utils import split_dataset
+from tinycnn.utils.file_utils import get_file
+from tinycnn.utils.image_dataset import image_dataset_from_directory
+from tinycnn.utils.image_utils import array_to_img, img_to_array, load_img, save_img
 from tinycnn.utils.numerical import normalize, to_categorical
 from tinycnn.utils.progress import Progbar
 from tinycnn.utils.session import clear_session, set_random_seed
 
-__all__ = ["Progbar", "clear_session", "normalize", "set_random_seed", "to_categorical"]
+__all__ = [
+    "Progbar",
+    "array_to_img",
+    "clear_session",
+    "get_file",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "load_img",
+    "normalize",
+    "save_img",
+    "set_random_seed",
+    "split_dataset",
+    "to_categorical",
+]
