@@ -88,7 +88,9 @@ def get_registered_name(obj: Any) -> str:
         return str(obj.__name__)
 
 
-def get_registered_object(name: Any, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None) -> Any:
+def get_registered_object(
+    name: Any, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
+) -> Any:
     """What `name` stands for: in the scope around, among the registered, in `custom_objects`, in `module_objects`; None if nowhere."""
     for table in (_scope.objects, _registered, custom_objects or {}, module_objects or {}):
         if isinstance(name, str) and name in table:

@@ -85,7 +85,14 @@ def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str,
     if package or name not in registry.names(kind):
         return {"module": package or "builtins", "class_name": own, "config": config, "registered_name": name, **others}
     module = _MODELS.get(name, _MODULES[kind]) if kind == "layer" else _MODULES[kind]
-    return {"module": module, "class_name": name, "config": config, "registered_name": "Functional" if name == "Functional" else None, **others}
+    registered = name if name == "Functional" else None  # as Keras writes it for this one class
+    return {
+        "module": module,
+        "class_name": name,
+        "config": config,
+        "registered_name": registered,
+        **others,
+    }
 
 
 def compile_to_keras(config: Mapping[str, Any]) -> dict[str, Any]:

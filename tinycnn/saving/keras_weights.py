@@ -16,7 +16,7 @@ from tinycnn.layers.layer import Layer
 from tinycnn.saving.hdf5 import Dataset, Group
 from tinycnn.saving.paths import layer_paths
 
-__all__ = ["assign", "check_array", "read_optimizer", "read_weights", "written_weights"]
+__all__ = ["assign", "check_array", "read_optimizer", "read_weights", "set_state", "written_weights"]
 
 Array = NDArray[Any]
 
@@ -112,7 +112,7 @@ def read_optimizer(root: Group, optimizer: Any) -> dict[str, Array] | None:
     state: Mapping[str, Array] = optimizer.get_state()
     if sorted(group.keys()) != sorted(map(str, range(len(state)))):
         warnings.warn(
-            f"the state of optimizer {optimizer.name!r} was not loaded: it has {len(state)} variables here, and {len(group.keys())} in the file",
+            f"the state of optimizer {optimizer.name!r} was not loaded: it has {len(state)} variables, {len(group.keys())} in the file",
             stacklevel=4,
         )
         return None
@@ -128,3 +128,11 @@ def assign(pairs: Iterable[tuple[Variable, Array]]) -> None:
     """Write the arrays into their variables."""
     for variable, array in pairs:
         variable.assign(array)
+
+
+def set_state(optimizer: Any, state: Mapping[str, Array]) -> None:
+    """Put the optimizer where it was. Raises DataError if the numbers make no sense; nothing is changed then."""
+    try:
+        optimizer.set_state(dict(state))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise DataError(f"the state of optimizer {optimizer.name!r} does not fit: {error}") from error
