@@ -14,7 +14,7 @@ from tinycnn.layers.layer import Layer
 from tinycnn.layers.merging import *  # noqa: F403
 from tinycnn.layers.normalization import BatchNormalization
 from tinycnn.layers.pooling import *  # noqa: F403
-from tinycnn.layers.symbolic import SymbolicTensor
+from tinycnn.layers.symbolic import KerasTensor, SymbolicTensor
 from tinycnn.saving import configurable
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "KerasTensor",
     "Layer",
     "LeakyReLU",
     "Permute",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
 from tinycnn.layers import Layer
 from tinycnn.layers.shapes import Shape
+from tinycnn.layers.tree import leaves
 from tinycnn.models import files
 from tinycnn.models.summary import print_summary
 from tinycnn.models.trainer import Trainer
 from tinycnn.saving import weights_files
 
-__all__ = ["Model", "check_shape"]
+__all__ = ["Model", "check_no_mask", "check_shape"]
 
 
 class Model(Trainer):
@@ -32,6 +33,19 @@ class Model(Trainer):
 
             return object.__new__(Functional)
         return object.__new__(cls)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """A new model. ``Model.from_config`` takes the config of a functional model; that of a subclass gives its arguments.
+
+        Raises:
+            ArgumentError: the config does not fit.
+        """
+        if cls is not Model:
+            return super().from_config(config)
+        from tinycnn.models.functional import Functional  # a subclass: it cannot be imported before this class exists
+
+        return Functional.from_config(config)
 
     @property
     def layers(self) -> list[Layer]:
@@ -134,3 +148,9 @@ def check_shape(model: str, got: Sequence[int | None], expected: Shape, what: st
     """ShapeError unless `got` is `expected`, where None fits anything."""
     if len(got) != len(expected) or any(e is not None and g is not None and g != e for g, e in zip(got, expected, strict=True)):
         raise ShapeError(f"model {model!r} expects {what} of shape {expected}, got {tuple(got)}")
+
+
+def check_no_mask(model: str, mask: Any) -> None:
+    """ArgumentError unless all parts of `mask` are None: no layer of tinycnn makes masks or needs them."""
+    if mask is not None and any(part is not None for part in leaves(mask)):
+        raise ArgumentError(f"mask must be None for model {model!r}, got {mask!r}")

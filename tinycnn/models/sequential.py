@@ -8,10 +8,10 @@ from typing import Any
 from tinycnn.data import ArrayData
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.layers import Input, InputLayer, Layer
-from tinycnn.layers.symbolic import Shape, SymbolicTensor
+from tinycnn.layers.symbolic import KerasTensor, Shape
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.fusion import Step, fused_steps
-from tinycnn.models.model import Model, check_shape
+from tinycnn.models.model import Model, check_no_mask, check_shape
 from tinycnn.registry import register
 from tinycnn.saving.configurable import deserialize, serialize
 
@@ -33,7 +33,7 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None) -> None:
         super().__init__(name=name)
         self._sublayers: list[Layer] = []
-        self._drawn_tensors: list[SymbolicTensor] = []  # the input, then each layer's output; empty while the input is unknown
+        self._drawn_tensors: list[KerasTensor] = []  # the input, then each layer's output; empty while the input is unknown
         for layer in layers or ():
             self.add(layer)
 
@@ -49,7 +49,7 @@ class Sequential(Model):
             ArgumentError: an input that is not first, or a name that another layer has.
             ShapeError: it cannot take the output of the layers below. The model stays as it was.
         """
-        source = layer.history[0] if isinstance(layer, SymbolicTensor) and layer.history else layer
+        source = layer.layer if isinstance(layer, KerasTensor) else layer
         if isinstance(source, InputLayer):
             self._add_input(source)
             return
@@ -116,8 +116,9 @@ class Sequential(Model):
             self.built = True
 
     # ---- running it
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The layers, one after the other."""
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The layers, one after the other. `mask` must be None."""
+        check_no_mask(self.name, mask)
         for step in self._runnable():
             inputs = step(inputs, training=training)
         return inputs
@@ -146,12 +147,12 @@ class Sequential(Model):
 
     # ---- looking at it
     @property
-    def inputs(self) -> list[SymbolicTensor]:
+    def inputs(self) -> list[KerasTensor]:
         """The symbolic input, in a list; empty while it is unknown."""
         return self._drawn_tensors[:1]
 
     @property
-    def outputs(self) -> list[SymbolicTensor]:
+    def outputs(self) -> list[KerasTensor]:
         """The symbolic output, in a list; empty while it is unknown."""
         return self._drawn_tensors[-1:]
 
@@ -166,16 +167,16 @@ class Sequential(Model):
         return self.output.shape
 
     @property
-    def input(self) -> SymbolicTensor:
+    def input(self) -> KerasTensor:
         """The symbolic input. Raises NotBuiltError while it is unknown."""
         return self._end(0)
 
     @property
-    def output(self) -> SymbolicTensor:
+    def output(self) -> KerasTensor:
         """The symbolic output. Raises NotBuiltError while it is unknown."""
         return self._end(-1)
 
-    def _end(self, place: int) -> SymbolicTensor:
+    def _end(self, place: int) -> KerasTensor:
         if not self._drawn_tensors:
             raise NotBuiltError(f"model {self.name!r} does not know its input's shape yet: build it first")
         return self._drawn_tensors[place]
@@ -191,7 +192,7 @@ class Sequential(Model):
     # ---- configs
     def get_config(self) -> dict[str, Any]:
         """Name and layers, plain data."""
-        first = [tensor.history[0] for tensor in self._drawn_tensors[:1] if tensor.history]
+        first = [tensor.layer for tensor in self._drawn_tensors[:1]]
         return {"name": self.name, "trainable": self.trainable, "layers": [serialize(layer) for layer in (*first, *self._sublayers)]}
 
     @classmethod

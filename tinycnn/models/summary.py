@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinycnn.errors import NotBuiltError
 from tinycnn.layers import InputLayer, Layer
+from tinycnn.layers.symbolic import symbols
 
 if TYPE_CHECKING:
     from tinycnn.models.model import Model
@@ -87,7 +88,7 @@ def _sources(layer: Layer) -> list[str]:
         inputs = layer.input
     except NotBuiltError:
         return []
-    return [t.history[0].name for t in (inputs if isinstance(inputs, list) else [inputs]) if t.history]
+    return [t.layer.name for t in symbols(inputs) if t.layer]
 
 
 def _totals(model: Model) -> list[str]:
