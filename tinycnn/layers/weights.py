@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tinycnn import initializers, ops
 from tinycnn.autograd import Tensor, Variable
 from tinycnn.errors import NotBuiltError, ShapeError
+from tinycnn.saving import budget
 from tinycnn.saving.configurable import Configurable
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class WeightHolder(Configurable):
             ShapeError: the initializer gave another shape.
         """
         shape = tuple(shape)
-        value = initializers.get(initializer)(shape, dtype=dtype or self.dtype)
+        make = initializers.Zeros() if budget.claim(shape, self.who) else initializers.get(initializer)
+        value = make(shape, dtype=dtype or self.dtype)
         if np.shape(value) != shape:
             raise ShapeError(f"the initializer of weight {name!r} of {self.who} gave shape {np.shape(value)}, expected {shape}")
         variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}", dtype=dtype or self.dtype)

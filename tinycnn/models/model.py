@@ -10,10 +10,10 @@ from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
 from tinycnn.layers import Layer
 from tinycnn.layers.shapes import Shape
 from tinycnn.layers.tree import leaves
+from tinycnn.models import files
 from tinycnn.models.summary import print_summary
 from tinycnn.models.trainer import Trainer
-from tinycnn.saving.npz import read_arrays, write_arrays
-from tinycnn.saving.paths import weight_paths
+from tinycnn.saving import weights_files
 
 __all__ = ["Model", "check_no_mask", "check_shape"]
 
@@ -71,11 +71,16 @@ class Model(Trainer):
         raise ArgumentError(f"there is no layer {name!r}; there are {', '.join(layer.name for layer in layers)}")
 
     # ---- files
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
+        """Write the model whole, for `tinycnn.saving.load_model` or for Keras: see `tinycnn.saving.save_model`."""
+        files.save_model(self, filepath, overwrite, zipped)
+
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write all weights into a NumPy .npz file, atomically: the file holds the old weights or the new, never a part.
+        """Write all weights into a file, atomically: it holds the old weights or the new, never a part.
 
         Args:
-            filepath: ends in ".npz"; ".weights.npz" is customary.
+            filepath: ends in ".npz" (NumPy; ".weights.npz" is customary), ".weights.h5" (Keras 3, with the state of the optimizer) or
+                ".safetensors".
             overwrite: False refuses to replace a file.
 
         Raises:
@@ -83,29 +88,39 @@ class Model(Trainer):
             NotBuiltError: there are no weights yet.
             OSError: the file cannot be written; an older one is as it was.
         """
-        path = _checked_path(filepath)
+        path = os.fspath(filepath)
+        weights_files.check_ending(path, weights_files.WRITTEN)
         if not overwrite and os.path.exists(path):
             raise ArgumentError(f"filepath {path!r} exists, and overwrite is False")
-        self._require_weights("save_weights")
-        write_arrays(path, {name: variable.numpy() for name, variable in weight_paths(self).items()})
+        self.require_weights("save_weights")
+        weights_files.write(path, self, self.optimizer if self.compiled and self.optimizer.built else None)
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read what `save_weights` wrote for a model of the same layers, whatever their names.
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:
+        """Read what `save_weights` wrote, here or in Keras, for a model of the same layers, whatever their names.
+
+        Args:
+            filepath: ends in ".npz", ".safetensors", ".weights.h5", ".keras", or ".h5" for the format of Keras 2. A built optimizer of a
+                compiled model gets its state back, too, if the file has it.
+            skip_mismatch: leave layers whose weights in the file are others, or missing, as they are, with a warning. Not for ".npz".
+            by_name: match layers by their names; for the format of Keras 2 only.
 
         Raises:
-            ArgumentError: filepath does not end in ".npz".
+            ArgumentError: filepath ends differently, or the format cannot do what is asked.
             NotBuiltError: the model has no weights to load into yet.
             DataError: the file is damaged or does not fit; no weight was changed.
             OSError: the file cannot be read.
         """
-        path = _checked_path(filepath)
-        self._require_weights("load_weights")
-        variables = weight_paths(self)
-        arrays = read_arrays(path, {name: variable.numpy() for name, variable in variables.items()})
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
+        path = os.fspath(filepath)
+        weights_files.check_ending(path, weights_files.READ)
+        self.require_weights("load_weights")
+        weights_files.read(path, self, self.optimizer if self.compiled and self.optimizer.built else None, skip_mismatch, by_name)
 
-    def _require_weights(self, method: str) -> None:
+    def to_json(self, **kwargs: Any) -> str:
+        """The model without its weights, in Keras's dialect, for `models.model_from_json` here or there; `kwargs` go to `json.dumps`."""
+        return files.model_to_json(self, **kwargs)
+
+    def require_weights(self, method: str) -> None:
+        """NotBuiltError, naming the method that needs them, unless all layers have their weights."""
         for layer in self.walk():
             if not layer.built:
                 raise NotBuiltError(f"{method}() needs a built model, but {layer.name!r} is not: call build(input_shape) first")
@@ -127,13 +142,6 @@ class Model(Trainer):
             show_trainable: add a column that says whether a layer is trainable.
         """
         print_summary(self, line_length, print_fn, expand_nested, show_trainable)
-
-
-def _checked_path(filepath: str | os.PathLike[str]) -> str:
-    path = os.fspath(filepath)
-    if not path.endswith(".npz"):
-        raise ArgumentError(f"filepath must end in '.npz' (customary: '.weights.npz'), got {path!r}")
-    return path
 
 
 def check_shape(model: str, got: Sequence[int | None], expected: Shape, what: str = "inputs") -> None:
