@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from tinycnn.layers.symbolic import KerasTensor, Shape
 from tinycnn.layers.tree import leaves, like, map_leaves
 from tinycnn.models import graph
 from tinycnn.models.graph_config import graph_config, graph_from_config
-from tinycnn.models.model import check_shape
+from tinycnn.models.model import Model, check_shape
 from tinycnn.models.stepwise import Stepwise
 from tinycnn.registry import register
 
@@ -108,6 +109,11 @@ class Functional(Stepwise):
 
     # ---- looking at it
     @property
+    def layers(self) -> list[Layer]:
+        """The layers, without those inside of nested models; the functions of `tinycnn.ops` in between are in `operations`."""
+        return list(self._sublayers)
+
+    @property
     def input_shape(self) -> Any:
         """The shape of the input, or a list of them."""
         return self._inputs[0].shape if len(self._inputs) == 1 else [t.shape for t in self._inputs]
@@ -155,12 +161,14 @@ class Functional(Stepwise):
     # ---- configs
     def get_config(self) -> dict[str, Any]:
         """Name, layers and how they are connected: plain data in the form that Keras 3 writes."""
+        if not _takes_graph(type(self)):
+            raise ArgumentError(f"{type(self).__name__} has an __init__ of its own arguments: override get_config() to give them")
         form = graph_config(self._graph, self._input_form, self._output_form, Functional)
         return {"name": self.name, "trainable": self.trainable, **form}
 
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Functional:
-        """A new model of new layers, with new weights.
+    @staticmethod
+    def from_graph(config: Mapping[str, Any], cls: type[Model]) -> Any:
+        """A new model of new layers, with new weights: a `cls`, from inputs and outputs. See `from_config`.
 
         Raises:
             ArgumentError: naming what the config lacks, or the reference in it that leads nowhere or in a circle.
@@ -168,8 +176,18 @@ class Functional(Stepwise):
         unknown = set(config) - {"name", "trainable", "layers", "input_layers", "output_layers"}
         if unknown:
             raise ArgumentError(f"the config of a {cls.__name__} holds the unknown {sorted(unknown)}")
+        if not _takes_graph(cls):
+            raise ArgumentError(f"{cls.__name__} has an __init__ of its own arguments: its config must give them, got {sorted(config)}")
         inputs, outputs = graph_from_config(config, Functional)
         return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable") is not False)
+
+
+def _takes_graph(cls: type) -> bool:
+    """Whether such a model can be made of inputs and outputs."""
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]  # it is called on classes
+    kinds = {parameter.kind for parameter in parameters.values()}
+    passes_on = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+    return {"inputs", "outputs"} <= set(parameters) or passes_on
 
 
 def _checked(tensors: Any, argument: str) -> list[KerasTensor]:
