@@ -459,7 +459,7 @@ def test_copies_are_independent() -> None:
     twin = copy.deepcopy(layer)
     twin.kernel.assign(np.zeros((3, 2)))
     assert layer.kernel.numpy().any()
-    assert twin.output.shape == y.shape
+    assert twin.output_shape == y.shape
     assert [v.path for v in twin.weights] == [v.path for v in layer.weights]
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer)).kernel.numpy(), layer.kernel.numpy())
 

@@ -155,11 +155,15 @@ class WeightHolder(Configurable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        self.set_own_trainable(value)
+        for layer in self.sublayers():
+            layer.trainable = self._trainable
+
+    def set_own_trainable(self, value: bool) -> None:
+        """Set `trainable` without the sublayers."""
         self._trainable = bool(value)
         for variable in self._trainable_variables:
             variable.trainable = self._trainable
-        for layer in self.sublayers():
-            layer.trainable = self._trainable
 
     @property
     def regularized(self) -> list[tuple[Variable, Callable[[Tensor], Tensor]]]:

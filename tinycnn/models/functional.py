@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinycnn.data import ArrayData
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.layers import Layer
-from tinycnn.layers.symbolic import KerasTensor, Shape
+from tinycnn.layers.symbolic import KerasTensor, Node, Shape
 from tinycnn.layers.tree import leaves, like, map_leaves
 from tinycnn.models import graph
 from tinycnn.models.graph_config import graph_config, graph_from_config
@@ -99,8 +99,18 @@ class Functional(Stepwise):
         """The outputs' shapes for the inputs' shapes."""
         if all(tuple(shape) == t.shape for shape, t in zip(shapes, self._inputs, strict=True)):
             return [t.shape for t in self._outputs]
-        drawn = graph.redraw(self._graph, self._inputs, shapes)
-        return [drawn[id(t)].shape for t in self._outputs]
+        inputs = [KerasTensor(shape, t.dtype, t.name) for t, shape in zip(self._inputs, shapes, strict=True)]
+        return [t.shape for t in self.redrawn(inputs, _results)]
+
+    def redrawn(self, inputs: Sequence[KerasTensor], call: Callable[[Any, Any, Any], Any]) -> list[KerasTensor]:
+        """The outputs for other symbolic inputs, where `call` (layer, args, kwargs) gives the results of each call in the model."""
+        drawn = graph.redraw(self._graph, self._inputs, inputs, call)
+        return [drawn[id(t)] for t in self._outputs]
+
+    def remade(self, inputs: Any, outputs: Any) -> Functional:
+        """A model of this name and, if it can be made so, of this class."""
+        cls = type(self) if _takes_graph(type(self)) else Functional
+        return cls(inputs, outputs, name=self.name)
 
     def _predicted_shapes(self, data: ArrayData) -> list[Shape]:
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in data.x]
@@ -149,6 +159,11 @@ class Functional(Stepwise):
         return list(self._graph.layers)
 
     @property
+    def nodes(self) -> list[Node]:
+        """The calls of its layers, each after those it reads from."""
+        return list(self._graph.nodes)
+
+    @property
     def input_names(self) -> list[str]:
         """Names of the inputs: of their layers, or the keys of the dict they came in."""
         return list(self._input_names)
@@ -180,6 +195,11 @@ class Functional(Stepwise):
             raise ArgumentError(f"{cls.__name__} has an __init__ of its own arguments: its config must give them, got {sorted(config)}")
         inputs, outputs = graph_from_config(config, Functional)
         return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable") is not False)
+
+
+def _results(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a call would give, without making it."""
+    return layer.symbolic_results(args, {name: value for name, value in kwargs.items() if name not in ("training", "mask")})
 
 
 def _takes_graph(cls: type) -> bool:

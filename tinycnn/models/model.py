@@ -83,6 +83,20 @@ class Model(Trainer):
                 return layer
         raise ArgumentError(f"there is no layer {name!r}; there are {', '.join(layer.name for layer in layers)}")
 
+    # ---- copies
+    def extra_state(self) -> dict[str, Any]:
+        """How the model is compiled, and where its optimizer is."""
+        has_slots = self.compiled and self.optimizer.built
+        return {"compile": self.get_compile_config(), "optimizer": self.optimizer.get_state() if has_slots else None}
+
+    def restore_extra_state(self, state: Any) -> None:
+        """Compile the model as another one was."""
+        if state["compile"] is not None:
+            self.compile(**state["compile"])
+        if state["optimizer"] is not None:
+            self.optimizer.build(self.trainable_variables)
+            self.optimizer.set_state(state["optimizer"])
+
     # ---- files
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
         """Write the model whole, for `tinycnn.saving.load_model` or for Keras: see `tinycnn.saving.save_model`."""
