@@ -128,7 +128,9 @@ class Layer(WeightHolder):
         _mode.training = before if training is None else bool(training)
         try:
             call: Callable[..., Any] = self.call
-            return call(*args, training=_mode.training, **kwargs) if self._takes_training else call(*args, **kwargs)
+            if self._takes_training:
+                kwargs["training"] = _mode.training
+            return call(*args, **kwargs)
         finally:
             _mode.training = before
 
