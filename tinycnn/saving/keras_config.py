@@ -148,13 +148,13 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     registered = next((n for n in (value.get("registered_name"), name) if get_registered_object(n) is not None), None)
     if registered is not None:
         parts = {key: from_keras(part, _kind(key, kind), f"{place}.{key}") for key, part in config.items()}
-        return Placed({"class_name": registered, "config": parts, **others}, who)
+        return {"class_name": registered, "config": Placed(parts, who), **others}
     if name not in registry.names(kind):
         raise DataError(f"{who}: tinycnn has no {kind} of this name, and none is registered or among custom_objects")
     cls = registry.lookup(kind, name)
     if not (isinstance(cls, type) and issubclass(cls, Configurable)):
         raise DataError(f"{who}: this {kind} cannot be made from a config")
-    return Placed({"class_name": name, "config": _arguments(cls, config, kind, who, place), **others}, who)
+    return {"class_name": name, "config": Placed(_arguments(cls, config, kind, who, place), who), **others}
 
 
 def _named(config: Any) -> str:
@@ -198,12 +198,12 @@ def _model_arguments(config: Mapping[str, Any], place: str) -> dict[str, Any]:
         raise DataError(f"the model at {place} must have a list of layers, got {type(layers).__name__}")
     found["layers"] = [from_keras(layer, "layer", f"{place}.layers[{i}]") for i, layer in enumerate(layers)]
     for i, layer in enumerate(found["layers"]):
-        if not isinstance(layer, Placed):
+        if not (isinstance(layer, dict) and "class_name" in layer):
             raise DataError(f"{place}.layers[{i}] must be a layer, got {type(layer).__name__}")
     shape = config.get("build_input_shape")
     if shape is not None and "input_layers" not in config and not any("batch_shape" in layer["config"] for layer in found["layers"][:1]):
-        source = {"class_name": "InputLayer", "config": {"batch_shape": shape}}
-        found["layers"].insert(0, Placed(source, f"the input shape at {place}.build_input_shape"))
+        source = Placed({"batch_shape": shape}, f"the input shape at {place}.build_input_shape")
+        found["layers"].insert(0, {"class_name": "InputLayer", "config": source})
     return found
 
 
