@@ -13,6 +13,7 @@ from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.merging import *  # noqa: F403
 from tinycnn.layers.normalization import BatchNormalization
+from tinycnn.layers.operation import Operation
 from tinycnn.layers.pooling import *  # noqa: F403
 from tinycnn.layers.symbolic import KerasTensor, SymbolicTensor
 from tinycnn.saving import configurable
@@ -33,6 +34,7 @@ __all__ = [
     "KerasTensor",
     "Layer",
     "LeakyReLU",
+    "Operation",
     "Permute",
     "ReLU",
     "Reshape",

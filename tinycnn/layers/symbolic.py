@@ -14,6 +14,7 @@ from tinycnn.errors import DTypeError
 from tinycnn.layers import naming
 from tinycnn.layers.shapes import Shape
 from tinycnn.layers.tree import leaves, map_leaves
+from tinycnn.ops.symbolic import Symbolic
 
 if TYPE_CHECKING:
     from tinycnn.layers.layer import Layer
@@ -23,7 +24,7 @@ __all__ = ["KerasHistory", "KerasTensor", "Node", "Shape", "SymbolicTensor", "in
 _numbers = itertools.count()
 
 
-class KerasTensor:
+class KerasTensor(Symbolic):
     """What `Input(...)` gives, and what a layer gives that is called on one.
 
     Attributes:
@@ -128,7 +129,7 @@ def infer(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 
 
 #: Two sizes for an unknown batch, and for any other unknown size: far apart, for strides divide them.
-_BATCHES = (2, 3)
+_BATCHES = (2, 4)
 _SIZES = (64, 192)
 
 

@@ -13,14 +13,15 @@ from tinycnn.layers.symbolic import KerasTensor, Shape
 from tinycnn.layers.tree import leaves, like, map_leaves
 from tinycnn.models import graph
 from tinycnn.models.graph_config import graph_config, graph_from_config
-from tinycnn.models.model import Model, check_no_mask, check_shape
+from tinycnn.models.model import check_shape
+from tinycnn.models.stepwise import Stepwise
 from tinycnn.registry import register
 
 __all__ = ["Functional"]
 
 
 @register("layer", "Model")
-class Functional(Model):
+class Functional(Stepwise):
     """Made by ``Model(inputs, outputs)``; see there.
 
     Args:
@@ -33,9 +34,6 @@ class Functional(Model):
         DTypeError: one of them is not symbolic.
         ArgumentError: an output depends on an input that is not among `inputs`, or two layers have the same name.
     """
-
-    #: What `call` runs.
-    _steps: list[Any] | None = None
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name=name)
@@ -74,19 +72,15 @@ class Functional(Model):
         is_lone = isinstance(inputs, (list, tuple)) and len(inputs) == 1 == len(self._inputs) and hasattr(inputs[0], "shape")
         return inputs[0] if is_lone else inputs
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """The layers, each after those it reads from. `inputs`: one, or a list of them, or a dict by name; `mask` must be None."""
-        check_no_mask(self.name, mask)
+    def _make_steps(self, fuses: bool) -> list[graph.Step]:
+        return graph.steps(self._graph.nodes, self._outputs, fuses)
+
+    def _run(self, steps: list[Any], inputs: Any, training: bool | None) -> Any:
         values = {id(t): value for t, value in zip(self._inputs, leaves(inputs), strict=True)}
-        graph.run(self._runnable(), values, training)
+        graph.run(steps, values, training)
         if isinstance(self._output_form, KerasTensor):
             return values[id(self._output_form)]
         return map_leaves(lambda t: values[id(t)], self._output_form)
-
-    def _runnable(self) -> list[graph.Step]:
-        if self._steps is None:
-            self._steps = graph.steps(self._graph.nodes, self._outputs)
-        return self._steps
 
     def _check_inputs(self, input_shape: Any) -> None:
         """ShapeError unless the inputs are as many, and of the shapes, as the model was drawn with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from tinycnn.errors import ArgumentError
 from tinycnn.layers import Input
 from tinycnn.layers.symbolic import KerasTensor, Node
 from tinycnn.layers.tree import leaves, map_leaves
+from tinycnn.models.fusion import begins, step_at
 
 __all__ = ["Graph", "Step", "from_inputs", "redraw", "run", "steps", "trace"]
 
@@ -142,15 +144,41 @@ class Step:
         self.has_lone_result = isinstance(self.last.outputs, KerasTensor)
 
 
-def steps(nodes: Sequence[Node], outputs: Sequence[KerasTensor], made: Sequence[Step] | None = None) -> list[Step]:
-    """How to run `nodes`: one by one, or as `made` says."""
-    found = list(made) if made is not None else [Step(node.layer, node, node) for node in nodes if node.inputs]
+def steps(nodes: Sequence[Node], outputs: Sequence[KerasTensor], fuses: bool) -> list[Step]:
+    """How to run `nodes`: one by one, or with those fused that can be."""
+    after = _sole_readers(nodes, outputs) if fuses else {}
+    found = []
+    done: set[int] = set()
+    for node in nodes:
+        if node.inputs and id(node) not in done:
+            chain = [node]
+            while begins(node.layer) and id(chain[-1]) in after:
+                chain.append(after[id(chain[-1])])
+            run, taken = step_at([one.layer for one in chain], 0)
+            found.append(Step(run, node, chain[taken - 1]))
+            done |= {id(one) for one in chain[:taken]}
     read = {id(t) for t in outputs}
     for step in reversed(found):
         last_reads = {id(t) for t in step.first.inputs} - read
         step.last_reads = sorted(last_reads)
         read |= last_reads
     return found
+
+
+def _sole_readers(nodes: Sequence[Node], outputs: Sequence[KerasTensor]) -> dict[int, Node]:
+    """By id of node: the call that reads its result, where nobody else does and both are as plain as those in a stack."""
+    readers: dict[int, list[Node | None]] = defaultdict(list)
+    for node in nodes:
+        for tensor in node.inputs:
+            readers[id(tensor)].append(node if len(node.args) == 1 and node.args[0] is tensor and not node.kwargs else None)
+    for tensor in outputs:
+        readers[id(tensor)].append(None)
+    sole = {}
+    for node in nodes:
+        read = readers[id(node.outputs)] if node.inputs and not node.kwargs and isinstance(node.outputs, KerasTensor) else []
+        if len(read) == 1 and read[0] is not None:
+            sole[id(node)] = read[0]
+    return sole
 
 
 def run(steps: Sequence[Step], values: dict[int, Any], training: bool | None) -> None:

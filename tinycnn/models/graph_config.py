@@ -17,9 +17,9 @@ from typing import Any
 
 from tinycnn.errors import ArgumentError
 from tinycnn.layers import InputLayer
+from tinycnn.layers.calls import decode, encode, read_history
 from tinycnn.layers.symbolic import KerasHistory, KerasTensor, Node
 from tinycnn.layers.tree import leaves, map_leaves
-from tinycnn.models.calls import decode, encode, read_history
 from tinycnn.models.graph import Graph
 from tinycnn.saving.configurable import deserialize, serialize
 

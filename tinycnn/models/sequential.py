@@ -11,7 +11,8 @@ from tinycnn.layers import Input, InputLayer, Layer
 from tinycnn.layers.symbolic import KerasTensor, Shape
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.fusion import Step, fused_steps
-from tinycnn.models.model import Model, check_no_mask, check_shape
+from tinycnn.models.model import Model, check_shape
+from tinycnn.models.stepwise import Stepwise
 from tinycnn.registry import register
 from tinycnn.saving.configurable import deserialize, serialize
 
@@ -19,7 +20,7 @@ __all__ = ["Sequential"]
 
 
 @register("layer")
-class Sequential(Model):
+class Sequential(Stepwise):
     """A model whose layers run one after the other.
 
     It is built as soon as the input's shape is known: from an `Input` in front, from the first layer's `input_shape`, by `build`, or by the
@@ -116,18 +117,13 @@ class Sequential(Model):
             self.built = True
 
     # ---- running it
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """The layers, one after the other. `mask` must be None."""
-        check_no_mask(self.name, mask)
-        for step in self._runnable():
+    def _make_steps(self, fuses: bool) -> list[Step]:
+        return fused_steps(self._sublayers) if fuses else list(self._sublayers)
+
+    def _run(self, steps: list[Any], inputs: Any, training: bool | None) -> Any:
+        for step in steps:
             inputs = step(inputs, training=training)
         return inputs
-
-    def _runnable(self) -> list[Step]:
-        """What `call` runs. The one place where the list of layers becomes a list of steps (tensor, training) -> tensor."""
-        if self._steps is None:
-            self._steps = fused_steps(self._sublayers) if self._fuses else list(self._sublayers)
-        return self._steps
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         for layer in self._sublayers:
