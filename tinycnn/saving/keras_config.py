@@ -142,6 +142,9 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if name == "function":
         return _function_name(value, place)
     config = {} if config is None else config
+    name = name.removeprefix("Custom>") if kind == "optimizer" and get_registered_object(name) is None else name  # Keras 2.11 to 2.13
+    if name == "MeanMetricWrapper" and isinstance(config, Mapping) and config.get("fn") in registry.names("metric"):  # Keras 2's accuracies
+        name, config = registry.lookup("metric", config["fn"]).__name__, {"name": config.get("name")}
     if not isinstance(config, Mapping):
         raise DataError(f"{who}: its config must be a dict, got {type(config).__name__}")
     others = {key: part for key, part in value.items() if key in ("name", "inbound_nodes")}
@@ -183,6 +186,8 @@ def _arguments(cls: type, config: Mapping[str, Any], kind: str, who: str, place:
         key = _RENAMED.get((cls.__name__, old), _RENAMED.get(old, old))
         if key == "dtype" and kind in _NO_DTYPE:
             continue
+        if key == "reduction" and value == "auto":
+            value = "sum_over_batch_size"
         if key in known or (wrapper and value is not None):
             found[key] = from_keras(value, _kind(key, kind), f"{place}.{key}")
         elif value is not None and value not in _NEUTRAL.get(key, ()):
@@ -208,9 +213,30 @@ def _model_arguments(config: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def compile_from_keras(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `compile` in a compile config of Keras's; what only matters to its backends is left out."""
+    """The arguments of `compile` in a compile config of Keras's; what only matters to its backends is left out.
+
+    Raises:
+        DataError: something that is not known here.
+    """
     kinds = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
-    found: dict[str, Any] = {"loss_weights": config.get("loss_weights")}
-    for key, kind in kinds.items():
-        found[key] = _by_output(lambda value, kind=kind, key=key: from_keras(value, kind, f"compile_config.{key}"), config.get(key), kind)
-    return found
+
+    def translate(key: str) -> Any:
+        def one(value: Any, kind: str) -> Any:
+            found = from_keras(value, kind, f"compile_config.{key}")
+            return _named_object(found, kind, f"compile_config.{key}") if isinstance(found, str) else found
+
+        return _by_output(one, config.get(key), kinds[key])
+
+    return {key: translate(key) for key in kinds} | {"loss_weights": config.get("loss_weights")}
+
+
+def _named_object(name: str, kind: str, place: str) -> Any:
+    """A name, if it is known, or the user's own object of that name: it may be gone when a metric is looked up, at the first batch."""
+    found = get_registered_object(name)
+    if found is not None:
+        return found
+    if name in registry.names(kind) or (kind == "metric" and name.lower() in ("accuracy", "acc")):
+        return name
+    if kind == "metric" and name in registry.names("loss"):
+        return registry.lookup("loss", name)
+    raise DataError(f"{kind} {name!r} at {place}: tinycnn has no {kind} of this name, and none is registered or among custom_objects")
