@@ -15,6 +15,7 @@ from tinycnn import registry
 from tinycnn.errors import DataError
 from tinycnn.saving.configurable import Configurable, Placed, argument_names
 from tinycnn.saving.custom import get_registered_object
+from tinycnn.saving.keras_ops import MODULE, op_from_keras, op_to_keras
 
 __all__ = ["compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
 
@@ -80,6 +81,8 @@ def to_keras(value: Any, kind: str = "layer") -> Any:
 
 def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str, Any]:
     others = {key: to_keras(part, kind) for key, part in value.items() if key not in ("class_name", "config")}
+    if name == "Operation":
+        return {**op_to_keras(value["config"]), **others}
     config = {key: to_keras(part, _kind(key, kind)) for key, part in value["config"].items()}
     package, _, own = name.rpartition(">")
     if package or name not in registry.names(kind):
@@ -148,6 +151,8 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if not isinstance(config, Mapping):
         raise DataError(f"{who}: its config must be a dict, got {type(config).__name__}")
     others = {key: part for key, part in value.items() if key in ("name", "inbound_nodes")}
+    if str(value.get("module")).startswith(MODULE):
+        return {"class_name": "Operation", "config": Placed(op_from_keras(name, config, who), who), **others}
     registered = next((n for n in (value.get("registered_name"), name) if get_registered_object(n) is not None), None)
     if registered is not None:
         parts = {key: from_keras(part, _kind(key, kind), f"{place}.{key}") for key, part in config.items()}
