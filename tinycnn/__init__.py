@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         optimizers,
         profiler,
         regularizers,
+        saving,
         testing,
         utils,
     )
@@ -67,6 +68,7 @@ __all__ = [
     "optimizers",
     "profiler",
     "regularizers",
+    "saving",
     "set_num_threads",
     "show_config",
     "testing",

@@ -221,6 +221,11 @@ class Layer(WeightHolder):
         for spec, one in zip(specs, shapes, strict=True):
             spec.check(one, self.who)
 
+    @property
+    def lacks_weights(self) -> bool:
+        """Whether weights are still to be made, by `build` or by the first call."""
+        return not self.built and (type(self).build is not Layer.build or any(True for _ in self.sublayers()))
+
     # ---- copies
     def __reduce__(self) -> Any:
         return copying.restored, (type(self), copying.state(self))

@@ -15,6 +15,7 @@ from tinycnn.layers import naming
 from tinycnn.layers.shapes import Shape
 from tinycnn.layers.tree import leaves, map_leaves
 from tinycnn.ops.symbolic import Symbolic
+from tinycnn.saving import budget
 
 if TYPE_CHECKING:
     from tinycnn.layers.layer import Layer
@@ -138,7 +139,9 @@ def _run_on_zeros(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
         if not isinstance(value, KerasTensor):
             return value
         unknown = (_BATCHES[trial], *[_SIZES[trial]] * value.ndim)
-        return Tensor.wrap(np.zeros([m if n is None else n for n, m in zip(value.shape, unknown, strict=False)], value.dtype))
+        shape = [m if n is None else n for n, m in zip(value.shape, unknown, strict=False)]
+        budget.check_trial(shape)
+        return Tensor.wrap(np.zeros(shape, value.dtype))
 
     with no_grad():
         results = function(*map_leaves(zeros, args), **map_leaves(zeros, kwargs))

@@ -71,8 +71,8 @@ class WeightHolder(Configurable):
             ShapeError: the initializer gave another shape.
         """
         shape = tuple(shape)
-        make = initializers.Zeros() if budget.claim(shape, self.who) else initializers.get(initializer)
-        value = make(shape, dtype=dtype or self.dtype)
+        is_in_file = budget.claim(shape, self.who)
+        value = np.zeros(shape, dtype or self.dtype) if is_in_file else initializers.get(initializer)(shape, dtype=dtype or self.dtype)
         if np.shape(value) != shape:
             raise ShapeError(f"the initializer of weight {name!r} of {self.who} gave shape {np.shape(value)}, expected {shape}")
         variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}", dtype=dtype or self.dtype)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from tinycnn.errors import ArgumentError, DataError
-from tinycnn.layers import Input, Layer
+from tinycnn.layers import Input
 from tinycnn.saving import budget, keras_weights, legacy_h5
 from tinycnn.saving.archive import parse_json, read_archive, write_archive
 from tinycnn.saving.configurable import deserialize, serialize
@@ -154,14 +154,14 @@ def _from_config(config: Mapping[str, Any], size: float) -> Any:
 def _build(model: Any, build_config: Any) -> None:
     """Build what `from_config` has left unbuilt: models that are not drawn with symbolic tensors."""
     shape = build_config.get("input_shape") if isinstance(build_config, Mapping) else None
-    if shape and not all(layer.built for layer in model.walk()):
+    if shape and any(layer.lacks_weights for layer in model.walk()):
         try:
             model(Input(batch_shape=shape))
         except DataError:
             raise
         except Exception as error:
             raise DataError(f"the model cannot be built for config.build_config.input_shape={str(shape)[:100]}: {error}") from error
-    if not all(isinstance(layer, Layer) and layer.built for layer in model.walk()):
+    if any(layer.lacks_weights for layer in model.walk()):
         raise DataError("the model in the file was never built, and so has no weights")
 
 

@@ -149,7 +149,7 @@ class Model(Trainer):
     def require_weights(self, method: str) -> None:
         """NotBuiltError, naming the method that needs them, unless all layers have their weights."""
         for layer in self.walk():
-            if not layer.built:
+            if layer.lacks_weights:
                 raise NotBuiltError(f"{method}() needs a built model, but {layer.name!r} is not: call build(input_shape) first")
 
     # ---- looking at it

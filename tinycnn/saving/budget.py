@@ -9,7 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from tinycnn.errors import DataError
 
-__all__ = ["claim", "limited"]
+__all__ = ["check_trial", "claim", "limited"]
+
+#: Cells of a tensor that a shape is found out with, by trying.
+_MAX_TRIAL = 1 << 26
 
 
 class _Left(threading.local):
@@ -27,6 +30,12 @@ def limited(cells: float) -> Iterator[None]:
         yield
     finally:
         _left.cells = before
+
+
+def check_trial(shape: Sequence[int]) -> None:
+    """Called before zeros are made to find out the shape of a result. Raises DataError if a model from a file wants absurdly many."""
+    if _left.cells != math.inf and math.prod(shape) > _MAX_TRIAL:
+        raise DataError(f"a tensor of shape {tuple(shape)} would have more than {_MAX_TRIAL:,} cells")
 
 
 def claim(shape: Sequence[int], who: str) -> bool:

@@ -89,7 +89,7 @@ def resolve(kind: str, identifier: Any) -> Any:
             raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
         if not issubclass(found, Configurable):
             raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
-        with _placed(identifier):
+        with _placed(config):
             return found.from_config(config)
     if isinstance(identifier, type):
         return identifier()
@@ -105,7 +105,7 @@ def _look_up(kind: str, name: str) -> Any:
 
 
 class Placed(dict[str, Any]):
-    """A config that knows where in a file it stands, for errors: 'layer 'x' (class Foo) at config.layers[3]'."""
+    """Arguments that know where in a file they stand, for errors: "layer 'x' (class Foo) at config.layers[3]"."""
 
     def __init__(self, config: Mapping[str, Any], place: str) -> None:
         super().__init__(config)

@@ -15,6 +15,7 @@ from tinycnn import registry
 from tinycnn.errors import DataError
 from tinycnn.saving.configurable import Configurable, Placed, argument_names
 from tinycnn.saving.custom import get_registered_object
+from tinycnn.saving.keras_ops import MODULE, op_from_keras, op_to_keras
 
 __all__ = ["compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
 
@@ -80,6 +81,8 @@ def to_keras(value: Any, kind: str = "layer") -> Any:
 
 def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str, Any]:
     others = {key: to_keras(part, kind) for key, part in value.items() if key not in ("class_name", "config")}
+    if name == "Operation":
+        return {**op_to_keras(value["config"]), **others}
     config = {key: to_keras(part, _kind(key, kind)) for key, part in value["config"].items()}
     package, _, own = name.rpartition(">")
     if package or name not in registry.names(kind):
@@ -142,19 +145,24 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if name == "function":
         return _function_name(value, place)
     config = {} if config is None else config
+    name = name.removeprefix("Custom>") if kind == "optimizer" and get_registered_object(name) is None else name  # Keras 2.11 to 2.13
+    if name == "MeanMetricWrapper" and isinstance(config, Mapping) and config.get("fn") in registry.names("metric"):  # Keras 2's accuracies
+        name, config = registry.lookup("metric", config["fn"]).__name__, {"name": config.get("name")}
     if not isinstance(config, Mapping):
         raise DataError(f"{who}: its config must be a dict, got {type(config).__name__}")
     others = {key: part for key, part in value.items() if key in ("name", "inbound_nodes")}
+    if str(value.get("module")).startswith(MODULE):
+        return {"class_name": "Operation", "config": Placed(op_from_keras(name, config, who), who), **others}
     registered = next((n for n in (value.get("registered_name"), name) if get_registered_object(n) is not None), None)
     if registered is not None:
         parts = {key: from_keras(part, _kind(key, kind), f"{place}.{key}") for key, part in config.items()}
-        return Placed({"class_name": registered, "config": parts, **others}, who)
+        return {"class_name": registered, "config": Placed(parts, who), **others}
     if name not in registry.names(kind):
         raise DataError(f"{who}: tinycnn has no {kind} of this name, and none is registered or among custom_objects")
     cls = registry.lookup(kind, name)
     if not (isinstance(cls, type) and issubclass(cls, Configurable)):
         raise DataError(f"{who}: this {kind} cannot be made from a config")
-    return Placed({"class_name": name, "config": _arguments(cls, config, kind, who, place), **others}, who)
+    return {"class_name": name, "config": Placed(_arguments(cls, config, kind, who, place), who), **others}
 
 
 def _named(config: Any) -> str:
@@ -183,6 +191,8 @@ def _arguments(cls: type, config: Mapping[str, Any], kind: str, who: str, place:
         key = _RENAMED.get((cls.__name__, old), _RENAMED.get(old, old))
         if key == "dtype" and kind in _NO_DTYPE:
             continue
+        if key == "reduction" and value == "auto":
+            value = "sum_over_batch_size"
         if key in known or (wrapper and value is not None):
             found[key] = from_keras(value, _kind(key, kind), f"{place}.{key}")
         elif value is not None and value not in _NEUTRAL.get(key, ()):
@@ -198,19 +208,40 @@ def _model_arguments(config: Mapping[str, Any], place: str) -> dict[str, Any]:
         raise DataError(f"the model at {place} must have a list of layers, got {type(layers).__name__}")
     found["layers"] = [from_keras(layer, "layer", f"{place}.layers[{i}]") for i, layer in enumerate(layers)]
     for i, layer in enumerate(found["layers"]):
-        if not isinstance(layer, Placed):
+        if not (isinstance(layer, dict) and "class_name" in layer):
             raise DataError(f"{place}.layers[{i}] must be a layer, got {type(layer).__name__}")
     shape = config.get("build_input_shape")
     if shape is not None and "input_layers" not in config and not any("batch_shape" in layer["config"] for layer in found["layers"][:1]):
-        source = {"class_name": "InputLayer", "config": {"batch_shape": shape}}
-        found["layers"].insert(0, Placed(source, f"the input shape at {place}.build_input_shape"))
+        source = Placed({"batch_shape": shape}, f"the input shape at {place}.build_input_shape")
+        found["layers"].insert(0, {"class_name": "InputLayer", "config": source})
     return found
 
 
 def compile_from_keras(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `compile` in a compile config of Keras's; what only matters to its backends is left out."""
+    """The arguments of `compile` in a compile config of Keras's; what only matters to its backends is left out.
+
+    Raises:
+        DataError: something that is not known here.
+    """
     kinds = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
-    found: dict[str, Any] = {"loss_weights": config.get("loss_weights")}
-    for key, kind in kinds.items():
-        found[key] = _by_output(lambda value, kind=kind, key=key: from_keras(value, kind, f"compile_config.{key}"), config.get(key), kind)
-    return found
+
+    def translate(key: str) -> Any:
+        def one(value: Any, kind: str) -> Any:
+            found = from_keras(value, kind, f"compile_config.{key}")
+            return _named_object(found, kind, f"compile_config.{key}") if isinstance(found, str) else found
+
+        return _by_output(one, config.get(key), kinds[key])
+
+    return {key: translate(key) for key in kinds} | {"loss_weights": config.get("loss_weights")}
+
+
+def _named_object(name: str, kind: str, place: str) -> Any:
+    """A name, if it is known, or the user's own object of that name: it may be gone when a metric is looked up, at the first batch."""
+    found = get_registered_object(name)
+    if found is not None:
+        return found
+    if name in registry.names(kind) or (kind == "metric" and name.lower() in ("accuracy", "acc")):
+        return name
+    if kind == "metric" and name in registry.names("loss"):
+        return registry.lookup("loss", name)
+    raise DataError(f"{kind} {name!r} at {place}: tinycnn has no {kind} of this name, and none is registered or among custom_objects")
