@@ -117,8 +117,9 @@ def test_masks() -> None:
     layers.Dense(1)(X, mask=None)
     assert seen
     assert set(seen) == {None}
-    with pytest.raises(errors.ArgumentError, match="mask must be None"):
-        model(X, mask=np.ones(6, bool))
+    for call in (lambda: model(X, mask=np.ones(6, bool)), lambda: model(X, False, np.ones(6, bool))):
+        with pytest.raises(errors.ArgumentError, match="mask must be None"):
+            call()
 
 
 def test_structures_go_through_layers() -> None:

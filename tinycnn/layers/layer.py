@@ -146,9 +146,10 @@ class Layer(WeightHolder):
             raise ArgumentError(f"{self.who} cannot be called so: {error}") from None
         if "training" in given:
             training = given["training"]
-            place = list(self._signature.parameters).index("training")
+            names = list(self._signature.parameters)
+            place = names.index("training")
+            kwargs = {**dict(zip(names[place + 1 :], args[place + 1 :], strict=False)), **kwargs}
             args = args[:place]
-            kwargs = {name: value for name, value in kwargs.items() if name != "training"}
         args = tuple(self._converted(value, i == 0) for i, value in enumerate(args))
         return args, {name: self._converted(value, not args and i == 0) for i, (name, value) in enumerate(kwargs.items())}, training
 

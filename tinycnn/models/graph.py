@@ -43,9 +43,12 @@ def trace(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> Grap
     def enter(tensor: KerasTensor) -> Node | None:
         """The node of `tensor`, if it is met for the first time and part of the graph."""
         node = tensor.node
-        if node is None or (not node.inputs and id(tensor) not in given):
+        is_given = id(tensor) in given
+        if is_given and (node is None or node.inputs):  # what made it is outside
+            return None
+        if node is None or (not node.inputs and not is_given):
             raise ArgumentError(f"outputs depend on the input {tensor.name!r}, which is not among inputs {[t.name for t in inputs]}")
-        if id(node) in met or (node.inputs and id(tensor) in given):
+        if id(node) in met:
             return None
         met.add(id(node))
         found.setdefault(id(node.layer), node.layer)

@@ -23,7 +23,7 @@ from tinycnn.layers.tree import leaves, map_leaves
 from tinycnn.models.graph import Graph, places
 from tinycnn.saving.configurable import deserialize, serialize
 
-__all__ = ["graph_config", "graph_from_config"]
+__all__ = ["check_bounds", "graph_config", "graph_from_config"]
 
 #: Larger configs, or deeper ones, are no models.
 MAX_ITEMS = 2_000_000

@@ -11,6 +11,7 @@ from tinycnn.layers import Input, InputLayer, Layer
 from tinycnn.layers.symbolic import KerasTensor, Shape
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.fusion import Step, fused_steps
+from tinycnn.models.graph_config import check_bounds
 from tinycnn.models.model import Model, check_shape
 from tinycnn.models.stepwise import Stepwise
 from tinycnn.registry import register
@@ -196,6 +197,7 @@ class Sequential(Stepwise):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Sequential:
         """A new model of new layers, with new weights."""
+        check_bounds(config)
         unknown = set(config) - {"name", "trainable", "layers"}
         if unknown or not isinstance(config.get("layers"), list):
             raise ArgumentError(f"the config of a Sequential must have name, trainable and a list of layers, got {sorted(config)}")
