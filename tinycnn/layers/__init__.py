@@ -26,11 +26,12 @@ from tinycnn.layers.layer import Layer
 from tinycnn.layers.merging import *  # noqa: F403
 from tinycnn.layers.noise import *  # noqa: F403
 from tinycnn.layers.normalization import BatchNormalization
+from tinycnn.layers.operation import Operation
 from tinycnn.layers.pooling import *  # noqa: F403
 from tinycnn.layers.preprocessing import *  # noqa: F403
 from tinycnn.layers.preprocessing_image import CenterCrop, RandomCrop, Resizing
 from tinycnn.layers.preprocessing_random import *  # noqa: F403
-from tinycnn.layers.symbolic import SymbolicTensor
+from tinycnn.layers.symbolic import KerasTensor, SymbolicTensor
 from tinycnn.saving import configurable
 
 __all__ = [
@@ -47,8 +48,10 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "KerasTensor",
     "Layer",
     "LeakyReLU",
+    "Operation",
     "Permute",
     "RandomCrop",
     "ReLU",
