@@ -30,6 +30,7 @@ class WeightHolder(Configurable):
     """
 
     def __init__(self, name: str, dtype: str, trainable: bool) -> None:
+        self._parts: list[str] = []  # the attributes that hold layers, or may: a walk need not look at the others
         self._trainable_variables: list[Variable] = []
         self._non_trainable_variables: list[Variable] = []
         self._regularized: list[tuple[Variable, Callable[[Tensor], Tensor]]] = []
@@ -42,6 +43,13 @@ class WeightHolder(Configurable):
         if isinstance(value, Variable):
             self._track(value)
         super().__setattr__(name, value)
+        if name not in _OWN and _may_hold(value) != (name in self._parts):
+            (self._parts.remove if name in self._parts else self._parts.append)(name)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in self._parts:
+            self._parts.remove(name)
 
     @property
     def who(self) -> str:
@@ -94,7 +102,7 @@ class WeightHolder(Configurable):
     def sublayers(self) -> Iterator[Layer]:
         """The layers kept in attributes, directly or in nested lists, tuples and dicts; each once."""
         seen = {id(self)}
-        for layer in _holders(list(vars(self).values())):
+        for layer in _holders([getattr(self, name) for name in self._parts]):
             if id(layer) not in seen:
                 seen.add(id(layer))
                 yield cast("Layer", layer)
@@ -108,7 +116,8 @@ class WeightHolder(Configurable):
             if id(layer) not in seen:
                 seen.add(id(layer))
                 yield layer
-                stack.extend(reversed(list(layer.sublayers())))
+                if layer._parts:
+                    stack.extend(reversed(list(layer.sublayers())))
 
     @property
     def own_weights(self) -> list[Variable]:
@@ -118,10 +127,7 @@ class WeightHolder(Configurable):
     @property
     def weights(self) -> list[Variable]:
         """All weights: the layer's own, trainable ones first, then those of its sublayers."""
-        found = self.own_weights
-        for layer in self.sublayers():
-            found += layer.weights
-        return list({id(v): v for v in found}.values())
+        return list({id(v): v for layer in self.walk() for v in layer.own_weights}.values())
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -205,6 +211,20 @@ class WeightHolder(Configurable):
         """As before `build`."""
         self._trainable_variables, self._non_trainable_variables, self._regularized = [], [], []
         self.built = False
+
+
+#: Attributes of layers and models that hold no layers, or only such that another one holds.
+_OWN = frozenset(
+    {"_parts", "_trainable_variables", "_non_trainable_variables", "_regularized", "_built_for", "_drawn_tensors", "_steps"}
+    | {"_trained", "_regularized_now"}
+)
+
+
+def _may_hold(value: Any) -> bool:
+    """Whether it is a layer, or might hold one now or later."""
+    if type(value) is tuple:
+        return any(_may_hold(part) for part in value)
+    return isinstance(value, WeightHolder) or type(value) in (list, dict)
 
 
 def _holders(value: Any) -> Iterator[WeightHolder]:
