@@ -1,4 +1,5 @@
-"""`fit` gives Keras's histories: same weights, same data, several epochs with a partial last batch.
+"""`fit` gives Keras's histories: same weights, same data, several epochs with a partial last batch; and five models follow Keras's losses
+through fifty steps.
 
 The numbers are those of Keras 3.15.1 on TensorFlow; where Keras is installed it is asked again.
 """
@@ -6,6 +7,7 @@ The numbers are those of Keras 3.15.1 on TensorFlow; where Keras is installed it
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,3 +127,136 @@ def test_the_numbers_are_those_of_the_installed_keras(name: str) -> None:
     pytest.importorskip("keras")
     for key, values in train("keras", name).items():
         np.testing.assert_allclose(EXPECTED[name][key], values, rtol=2e-4, err_msg=key)
+
+
+# ---- fifty steps of five models
+
+STEPS, BATCH = 50, 8
+STRIPES = np.sin(np.arange(10.0) * 1.5)
+KINDS = (np.arange(STEPS * BATCH) * 7) % CLASSES
+#: Noise with horizontal stripes, vertical ones, or none.
+IMAGES = (
+    np.stack([np.tile(STRIPES[:, None], 10), np.tile(STRIPES, (10, 1)), np.zeros((10, 10))])[KINDS]
+    + np.random.default_rng(0).normal(size=(STEPS * BATCH, 10, 10))
+).astype(np.float32)[..., None]
+TARGETS = np.eye(CLASSES, dtype=np.float32)[KINDS]
+
+
+def tutorial(layers: Any, **_: Any) -> list[Any]:
+    """The tutorial's model, with fewer channels."""
+    stack = [layers.Input((10, 10, 1))]
+    for filters in (4, 8, 8):
+        stack += [
+            layers.Conv2D(filters, (3, 3), activation="linear", padding="same"),
+            layers.LeakyReLU(negative_slope=0.1),
+            layers.MaxPooling2D((2, 2), padding="same"),
+        ]
+    return [*stack, layers.Flatten(), layers.Dense(16), layers.LeakyReLU(negative_slope=0.1), layers.Dense(CLASSES, activation="softmax")]
+
+
+def normalized(layers: Any, **_: Any) -> list[Any]:
+    """With batch normalisation, and dropout that drops nothing."""
+    return [
+        layers.Input((10, 10, 1)),
+        layers.Conv2D(6, 3, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.MaxPooling2D(2),
+        layers.Dropout(0.0),
+        layers.Conv2D(8, 3, strides=2, padding="same"),
+        layers.BatchNormalization(),
+        layers.Activation("tanh"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(CLASSES, activation="softmax"),
+    ]
+
+
+def skipping(layers: Any, **_: Any) -> tuple[Any, Any]:
+    """Functional, with a skip connection."""
+    inputs = layers.Input((10, 10, 1))
+    x = layers.Conv2D(6, 3, padding="same", activation="relu")(inputs)
+    y = layers.Conv2D(6, 3, padding="same", activation="relu")(x)
+    y = layers.Conv2D(6, 3, padding="same")(y)
+    x = layers.ReLU()(layers.Add()([x, y]))
+    x = layers.GlobalAveragePooling2D()(layers.MaxPooling2D(2)(x))
+    return inputs, layers.Dense(CLASSES)(x)
+
+
+def separable(layers: Any, **_: Any) -> list[Any]:
+    """Depthwise, then pointwise convolutions."""
+    stack = [layers.Input((10, 10, 1)), layers.Conv2D(4, 3, activation="relu")]
+    for filters in (6, 8):
+        stack += [layers.DepthwiseConv2D(3, padding="same"), layers.Conv2D(filters, 1, activation="relu")]
+    return [*stack, layers.AveragePooling2D(2), layers.Flatten(), layers.Dense(CLASSES, activation="softmax")]
+
+
+def regularized(layers: Any, regularizers: Any) -> list[Any]:
+    """With weight penalties."""
+    return [
+        layers.Input((10, 10, 1)),
+        layers.Conv2D(6, 3, activation="relu", kernel_regularizer=regularizers.L2(0.01)),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(CLASSES, activation="softmax", kernel_regularizer=regularizers.L2(0.01)),
+    ]
+
+
+#: model, optimizer, its arguments, loss, its arguments
+MODELS: dict[str, tuple[Any, str, dict[str, Any], str, dict[str, Any]]] = {
+    "tutorial": (tutorial, "Adam", {"learning_rate": 0.005}, "CategoricalCrossentropy", {}),
+    "normalized": (normalized, "SGD", {"learning_rate": 0.05, "momentum": 0.9}, "CategoricalCrossentropy", {}),
+    "skipping": (skipping, "RMSprop", {"learning_rate": 0.002}, "CategoricalCrossentropy", {"from_logits": True}),
+    "separable": (separable, "Nadam", {"learning_rate": 0.003}, "CategoricalCrossentropy", {}),
+    "regularized": (
+        regularized,
+        "SGD",
+        {"learning_rate": ("CosineDecay", {"initial_learning_rate": 0.03, "decay_steps": 40}), "momentum": 0.9, "clipnorm": 0.5},
+        "CategoricalCrossentropy",
+        {"label_smoothing": 0.1},
+    ),
+}
+
+
+def _weight(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Vectors around 0.5, which suits biases and what batch normalisation has; matrices and kernels as He et al. (2015) draw them."""
+    if len(shape) == 1:
+        return 0.5 + 0.1 * np.cos(np.arange(shape[0]))
+    return np.random.default_rng(seed).normal(size=shape) * np.sqrt(2 / np.prod(shape[:-1]))
+
+
+def fifty_losses(library: str, name: str) -> list[float]:
+    """The loss of each of 50 training steps of the model `name` in "tinycnn" or "keras"."""
+    layers, models, optimizers, regularizers, losses = (
+        importlib.import_module(f"{library}.{part}") for part in ("layers", "models", "optimizers", "regularizers", "losses")
+    )
+    make, optimizer, arguments, loss, settings = MODELS[name]
+    made = make(layers, regularizers=regularizers)
+    model = models.Sequential(made) if isinstance(made, list) else models.Model(*made)
+    model.set_weights([_weight(w.shape, i) for i, w in enumerate(model.get_weights())])
+    arguments = {k: getattr(optimizers.schedules, v[0])(**v[1]) if isinstance(v, tuple) else v for k, v in arguments.items()}
+    model.compile(getattr(optimizers, optimizer)(**arguments), getattr(losses, loss)(**settings), jit_compile=False)
+    batches = [slice(i, i + BATCH) for i in range(0, STEPS * BATCH, BATCH)]
+    return [float(model.train_on_batch(IMAGES[b], TARGETS[b], return_dict=True)["loss"]) for b in batches]
+
+
+#: Keras's losses of the steps 0, 10, 20, 30, 40 and 49.
+EXPECTED_LOSSES: dict[str, list[float]] = {
+    "tutorial": [2.990973, 1.140712, 0.7506813, 0.2699044, 0.1589621, 0.1230447],
+    "normalized": [1.284481, 0.8867159, 0.572446, 0.2911351, 0.169869, 0.088266],
+    "skipping": [8.277901, 4.977221, 1.253851, 1.026472, 1.031883, 0.9887452],
+    "separable": [1.806823, 0.9961315, 0.7880142, 0.6218464, 0.304466, 0.1453021],
+    "regularized": [1.282413, 0.9356094, 0.661002, 0.5020894, 0.5929904, 0.5174668],
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_fifty_losses_are_those_of_keras(name: str) -> None:
+    losses = fifty_losses("tinycnn", name)
+    np.testing.assert_allclose([*losses[::10], losses[-1]], EXPECTED_LOSSES[name], rtol=1e-4)
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])  # it learns, so the agreement says something
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_fifty_losses_are_those_of_the_installed_keras(name: str) -> None:
+    pytest.importorskip("keras")
+    np.testing.assert_allclose(fifty_losses("tinycnn", name), fifty_losses("keras", name), rtol=1e-4)
