@@ -42,6 +42,19 @@ KERAS: list[tuple[str, Any, Any, dict[str, Any], list[float]]] = [
     ("categorical_hinge", ONE_HOT, LOGITS, {}, [6.0, 2.5]),
     ("kl_divergence", POSITIVE, PROBABILITIES, {}, [4.5491791, 2.3549099]),
     ("poisson", POSITIVE, PROBABILITIES, {}, [2.0484736, 2.5121644]),
+    ("binary_focal_crossentropy", ONE_HOT, PROBABILITIES, {}, [0.0004366909, 0.9653959]),
+    (
+        "binary_focal_crossentropy",
+        ONE_HOT,
+        LOGITS,
+        {"from_logits": True, "apply_class_balancing": True, "alpha": 0.3, "gamma": 1.5},
+        [1.028696, 0.2508883],
+    ),
+    ("categorical_focal_crossentropy", ONE_HOT, PROBABILITIES, {"label_smoothing": 0.1}, [0.04530665, 0.4508054]),
+    ("categorical_focal_crossentropy", ONE_HOT, LOGITS, {"from_logits": True, "alpha": 0.5, "gamma": 1.0}, [2.551281, 0.9237642]),
+    ("categorical_generalized_cross_entropy", LABELS, PROBABILITIES, {"q": 0.7}, [0.101569, 1.143534]),
+    ("dice", ONE_HOT, PROBABILITIES, {"axis": 1}, [0.1, 0.9]),
+    ("tversky", ONE_HOT, PROBABILITIES, {"alpha": 0.3, "beta": 0.8, "axis": 1}, [0.108911, 0.9082569]),
 ]
 CLASSES = {"kl_divergence": "KLDivergence", "log_cosh": "LogCosh"}
 

@@ -29,6 +29,19 @@ SCENARIOS = {
     "sparse": {"loss": "sparse_categorical_crossentropy", "y": LABELS},
     "mse": {"loss": "mse", "metrics": ["mae"], "fit": {"validation_data": (X[:9], ONE_HOT[:9])}},
     "regularized": {"regularizer": True, "fit": {"validation_split": 0.3}},
+    "accumulated": {"optimizer": ("Adam", {"learning_rate": 0.01, "gradient_accumulation_steps": 3, "global_clipnorm": 0.1})},
+    "averaged": {
+        "optimizer": ("SGD", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 5}),
+        "fit": {"validation_split": 0.3},
+    },
+    "focal": {"loss": "categorical_focal_crossentropy", "optimizer": ("SGD", {"learning_rate": 0.3})},
+    "dice": {"loss": "dice", "optimizer": ("Lion", {"learning_rate": 0.003})},
+    "many metrics": {
+        "optimizer": ("Adagrad", {"learning_rate": 0.1}),
+        "metrics": [("AUC", {}), ("Precision", {"class_id": 1, "thresholds": 0.3}), ("F1Score", {"average": "macro"}), ("R2Score", {})],
+        "weighted_metrics": [("Recall", {"top_k": 2}), ("TopKCategoricalAccuracy", {"k": 2})],
+        "fit": {"sample_weight": SAMPLE_WEIGHT},
+    },
 }
 
 EXPECTED: dict[str, dict[str, list[float]]] = {
@@ -79,14 +92,45 @@ EXPECTED: dict[str, dict[str, list[float]]] = {
         "val_accuracy": [0.3333333, 0.3333333, 0.3333333],
         "val_loss": [1.16548, 1.167599, 1.161985],
     },
+    "accumulated": {
+        "accuracy": [0.34, 0.34, 0.34],
+        "loss": [1.169222, 1.104309, 1.12095],
+    },
+    "averaged": {
+        "accuracy": [0.3428572, 0.3142857, 0.3142857],
+        "loss": [1.116211, 1.187894, 1.126315],
+        "val_accuracy": [0.3333333, 0.4, 0.3333333],
+        "val_loss": [1.10041, 1.09859, 1.106845],
+    },
+    "focal": {
+        "accuracy": [0.34, 0.32, 0.28],
+        "loss": [0.1296951, 0.1439985, 0.1409849],
+    },
+    "dice": {
+        "accuracy": [0.34, 0.34, 0.34],
+        "loss": [0.6662433, 0.6644466, 0.6632248],
+    },
+    "many metrics": {
+        "AUC": [0.4862, 0.4798, 0.4788],
+        "F1Score": [0.2889142, 0.2949494, 0.2415459],
+        "Precision": [0.3333333, 0.3235294, 0.34],
+        "R2Score": [-0.3792438, -0.2064661, -0.05208703],
+        "Recall": [0.6428571, 0.6785714, 0.6683673],
+        "TopKCategoricalAccuracy": [0.6428571, 0.6785714, 0.6683673],
+        "loss": [3.437629, 2.573759, 2.250804],
+    },
 }
 
 
 def train(library: str, name: str) -> dict[str, list[float]]:
     """The history of scenario `name` in "tinycnn" or "keras"."""
-    layers, models, optimizers, regularizers = (
-        importlib.import_module(f"{library}.{part}") for part in ("layers", "models", "optimizers", "regularizers")
+    layers, models, optimizers, regularizers, metrics = (
+        importlib.import_module(f"{library}.{part}") for part in ("layers", "models", "optimizers", "regularizers", "metrics")
     )
+
+    def made(names: Any) -> Any:
+        return names and [getattr(metrics, m[0])(name=m[0], **m[1]) if isinstance(m, tuple) else m for m in names]
+
     scenario = SCENARIOS[name]
     regularizer = regularizers.L2(0.01) if scenario.get("regularizer") else None
     model = models.Sequential(
@@ -107,8 +151,8 @@ def train(library: str, name: str) -> dict[str, list[float]]:
     model.compile(
         optimizer=getattr(optimizers, cls)(**arguments),
         loss=scenario.get("loss", "categorical_crossentropy"),
-        metrics=scenario.get("metrics", ["accuracy"]),
-        weighted_metrics=scenario.get("weighted_metrics"),
+        metrics=made(scenario.get("metrics", ["accuracy"])),
+        weighted_metrics=made(scenario.get("weighted_metrics")),
     )
     history = model.fit(X, scenario.get("y", ONE_HOT), batch_size=16, epochs=3, shuffle=False, verbose=0, **scenario.get("fit", {}))
     return dict(history.history)
