@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinycnn import Tensor, activations, layers, registry, testing
+from tinycnn import Tensor, activations, layers, ops, registry, testing
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 
 X = np.array([-4, -1.5, -0.3, 0, 0.2, 1, 2.5, 7], np.float32)
@@ -82,6 +82,12 @@ def test_glu_needs_two_halves() -> None:
 def test_gelu_in_its_approximate_form() -> None:
     expected = [-7.0214271e-05, -0.10042843, -0.11462908, 0, 0.11585142, 0.84119201, 2.48491573, 7]
     np.testing.assert_allclose(activations.gelu(X, approximate=True).numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_ops_of_the_same_names() -> None:
+    for name in set(KERAS) - {"linear", "exponential", "mish", "gelu"}:
+        np.testing.assert_array_equal(getattr(ops, name)(X).numpy(), activations.get(name)(X).numpy())
+    np.testing.assert_array_equal(ops.gelu(X).numpy(), activations.gelu(X, approximate=True).numpy())  # as in Keras
 
 
 def test_relu_with_all_arguments() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math as numbers
+from math import pi, sqrt
 
 import numpy as np
 
@@ -61,9 +61,9 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     """
     (x,) = floats(x)
     if approximate:
-        doubled = 1 + nn.tanh(numbers.sqrt(2 / numbers.pi) * (x + 0.044715 * x * math.square(x)))
+        doubled = 1 + nn.tanh(sqrt(2 / pi) * (x + 0.044715 * x * math.square(x)))
     else:
-        doubled = 1 + math.erf(x * numbers.sqrt(0.5))
+        doubled = 1 + math.erf(x * sqrt(0.5))
     return math.multiply(0.5 * x, doubled)
 
 

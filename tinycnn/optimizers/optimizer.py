@@ -72,10 +72,10 @@ class Optimizer(Configurable):
     #: Names of the arrays that the update rule keeps beside the weights.
     slots: tuple[str, ...] = ()
 
-    #: What a slot starts with, where it is not 0.
+    #: What a slot starts with, where it is not 0; to be set after `Optimizer.__init__`.
     initial_values: dict[str, float]
 
-    #: Numbers that the update rule keeps for all weights together.
+    #: Numbers that the update rule keeps for all weights together; to be set after `Optimizer.__init__`.
     scalars: dict[str, float]
 
     def __init__(
@@ -220,9 +220,9 @@ class Optimizer(Configurable):
             found.append((variable, {name: group.view(flat, i) for name, flat in group.slots.items()}))
         return found
 
-    def exclude_from_weight_decay(self, var_list: Sequence[Variable] = (), var_names: Sequence[str] = ()) -> None:
+    def exclude_from_weight_decay(self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None) -> None:
         """Spare these variables, and those whose name contains one of `var_names`, from weight decay. Each call replaces the last."""
-        self._not_decayed = (tuple(var_list), tuple(var_names))
+        self._not_decayed = (tuple(var_list or ()), tuple(var_names or ()))
 
     def _decays(self, variable: Variable) -> bool:
         spared, names = self._not_decayed
@@ -237,9 +237,10 @@ class Optimizer(Configurable):
         """
         if not self.built:
             raise NotBuiltError("this optimizer has no variables yet; call build(variables) first")
+        learning_rate = self.learning_rate
         ready = [(group, group.gather()) for group in self._groups]
         if not self.gradient_accumulation_steps or self._accumulate(ready):
-            self._update(ready, self.learning_rate)
+            self._update(ready, learning_rate)
         if self.use_ema:
             self._average()
         self._iterations += 1
