@@ -121,6 +121,9 @@ EXPECTED: dict[str, dict[str, list[float]]] = {
     },
 }
 
+#: Keras compiles for longer than these models train.
+COMPILING = {"keras": {"jit_compile": False}}
+
 
 def train(library: str, name: str) -> dict[str, list[float]]:
     """The history of scenario `name` in "tinycnn" or "keras"."""
@@ -153,6 +156,7 @@ def train(library: str, name: str) -> dict[str, list[float]]:
         loss=scenario.get("loss", "categorical_crossentropy"),
         metrics=made(scenario.get("metrics", ["accuracy"])),
         weighted_metrics=made(scenario.get("weighted_metrics")),
+        **COMPILING.get(library, {}),
     )
     history = model.fit(X, scenario.get("y", ONE_HOT), batch_size=16, epochs=3, shuffle=False, verbose=0, **scenario.get("fit", {}))
     return dict(history.history)
@@ -278,7 +282,7 @@ def fifty_losses(library: str, name: str) -> list[float]:
     model = models.Sequential(made) if isinstance(made, list) else models.Model(*made)
     model.set_weights([_weight(w.shape, i) for i, w in enumerate(model.get_weights())])
     arguments = {k: getattr(optimizers.schedules, v[0])(**v[1]) if isinstance(v, tuple) else v for k, v in arguments.items()}
-    model.compile(getattr(optimizers, optimizer)(**arguments), getattr(losses, loss)(**settings), jit_compile=False)
+    model.compile(getattr(optimizers, optimizer)(**arguments), getattr(losses, loss)(**settings), **COMPILING.get(library, {}))
     batches = [slice(i, i + BATCH) for i in range(0, STEPS * BATCH, BATCH)]
     return [float(model.train_on_batch(IMAGES[b], TARGETS[b], return_dict=True)["loss"]) for b in batches]
 
