@@ -32,6 +32,8 @@ RULES: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.3, "epsilon": 0.01}),
     ("Adadelta", {"learning_rate": 1.0, "rho": 0.8}),
     ("Lion", {"learning_rate": 0.01, "beta_1": 0.8}),
+    ("Adafactor", {"learning_rate": 0.3}),
+    ("Adafactor", {"learning_rate": 0.3, "beta_2_decay": -0.5, "epsilon_2": 0.1, "clip_threshold": 0.5, "relative_step": False}),
     ("Ftrl", {"learning_rate": 0.1}),
     (
         "Ftrl",
@@ -121,6 +123,19 @@ def test_configs_are_those_of_keras(name: str, arguments: dict[str, Any]) -> Non
         assert ours[key] == theirs[key], key
     getattr(keras.optimizers, name).from_config(ours)
     getattr(optimizers, name).from_config(theirs)
+
+
+def test_adafactor_keeps_means_of_rows_and_columns() -> None:
+    ours, theirs = optimizers.Adafactor(0.3), keras.optimizers.Adafactor(0.3)
+    values = [np.linspace(-1, 1, 5, dtype=DTYPE), np.sin(np.arange(120, dtype=DTYPE)).reshape(2, 3, 4, 5)]
+    mine, others = [Variable(w) for w in values], [keras.Variable(w, dtype=DTYPE) for w in values]
+    for step in range(3):
+        grads = [np.cos(np.arange(w.size) * 0.7 + step).reshape(w.shape).astype(DTYPE) for w in values]
+        ours.apply(grads, mine)
+        theirs.apply([keras.ops.convert_to_tensor(g) for g in grads], others)
+    for a, b in zip([v.numpy() for v in mine] + list(ours.get_state().values()), others + theirs.variables, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, keras.ops.convert_to_numpy(b.value), TOLERANCE, 10 * TOLERANCE)
 
 
 SCHEDULES: list[tuple[str, dict[str, Any]]] = [

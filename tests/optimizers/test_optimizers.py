@@ -13,6 +13,7 @@ from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers import (
     SGD,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     Adamax,
@@ -75,6 +76,7 @@ KERAS = [
     (Lion, {"learning_rate": 0.1}, [0.6, -1.6, 2.6, 0.1], [-0.1, 0.0]),
     (Ftrl, {"learning_rate": 0.1, "l1_regularization_strength": 0.01}, [-0.157587, -0.036517, 0.52266, 0.08032], [-0.074414, 0.035485]),
     (Adam, {"learning_rate": 0.1, "gradient_accumulation_steps": 2}, [0.805219, -1.805217, 2.805217, 0.305216], [-0.067004, -0.032997]),
+    (Adafactor, {"learning_rate": 0.1}, [0.333429, -1.333429, 2.333429, -0.166571], [0.074053, -0.174053]),
 ]
 
 
@@ -121,7 +123,7 @@ def test_config_and_state_continue_a_training_exactly(cls: type[Optimizer], argu
 
 
 @pytest.mark.parametrize(
-    "name", ["sgd", "SGD", "adam", "adamw", "AdamW", "rmsprop", "Nadam", "adamax", "adagrad", "Adadelta", "ftrl", "lion"]
+    "name", ["sgd", "SGD", "adam", "adamw", "AdamW", "rmsprop", "Nadam", "adamax", "adagrad", "adafactor", "Adadelta", "ftrl", "lion"]
 )
 def test_get(name: str) -> None:
     optimizer = optimizers.get(name)
@@ -161,6 +163,8 @@ def test_get_refuses() -> None:
         (SGD, {"gradient_accumulation_steps": 1}, "gradient_accumulation_steps must be an int >= 2 or None, got 1"),
         (SGD, {"loss_scale_factor": 128.0}, "loss_scale_factor must be None"),
         (SGD, {"decay": 1e-4}, "decay is no argument any more: give learning_rate a schedule"),
+        (Adafactor, {"clip_threshold": 0}, "clip_threshold must be > 0"),
+        (Adafactor, {"beta_2_decay": 0.8}, "beta_2_decay"),
         (Lion, {"beta_1": 0}, "beta_1 of Lion must be > 0"),
         (Ftrl, {"learning_rate_power": 0.5}, "learning_rate_power"),
         (Adagrad, {"initial_accumulator_value": -1}, "initial_accumulator_value"),

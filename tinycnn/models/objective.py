@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn import losses, metrics
@@ -160,9 +161,10 @@ class Objective:
             for metric, weighted in output.metrics:
                 metric.update_state(target, prediction.data, weight if weighted else None)
 
-    def results(self) -> dict[str, float]:
-        """Name -> running mean since `reset`; the loss first."""
-        return {name: float(metric.result()) for name, metric in self._named.items()}
+    def results(self) -> dict[str, Any]:
+        """Name -> running mean since `reset`, the loss first: a float, or an array where a metric has several values."""
+        found = {name: metric.result() for name, metric in self._named.items()}
+        return {name: value if np.ndim(value) else float(value) for name, value in found.items()}
 
     def reset(self) -> None:
         """Begin new means."""

@@ -1,7 +1,8 @@
 """The public functions on Tensors, under the names and signatures of `keras.ops`."""
 
 from tinycnn.autograd import Tensor, Variable
-from tinycnn.ops import array, image, math, nn, operators
+from tinycnn.ops import activation, array, image, math, nn, operators
+from tinycnn.ops.activation import *  # noqa: F403
 from tinycnn.ops.array import *  # noqa: F403
 from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, shape, stop_gradient
 from tinycnn.ops.math import *  # noqa: F403
@@ -18,6 +19,7 @@ __all__ = [
     "image",
     "shape",
     "stop_gradient",
+    *activation.__all__,
     *array.__all__,
     *math.__all__,
     *nn.__all__,

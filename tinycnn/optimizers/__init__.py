@@ -4,6 +4,7 @@ from typing import Any
 
 from tinycnn.errors import DTypeError
 from tinycnn.optimizers import legacy, schedules
+from tinycnn.optimizers.adafactor import Adafactor
 from tinycnn.optimizers.adagrad import Adadelta, Adagrad
 from tinycnn.optimizers.adam import Adam, AdamW
 from tinycnn.optimizers.adamax import Adamax, Nadam
@@ -19,6 +20,7 @@ from tinycnn.saving.configurable import serialize
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",

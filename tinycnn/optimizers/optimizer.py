@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypedDict
 
@@ -72,10 +73,10 @@ class Optimizer(Configurable):
     #: Names of the arrays that the update rule keeps beside the weights.
     slots: tuple[str, ...] = ()
 
-    #: What a slot starts with, where it is not 0.
+    #: What a slot starts with, where it is not 0; to be set after `Optimizer.__init__`.
     initial_values: dict[str, float]
 
-    #: Numbers that the update rule keeps for all weights together.
+    #: Numbers that the update rule keeps for all weights together; to be set after `Optimizer.__init__`.
     scalars: dict[str, float]
 
     def __init__(
@@ -217,12 +218,21 @@ class Optimizer(Configurable):
         found = []
         for variable in self._variables:
             group, i = place[id(variable)]
-            found.append((variable, {name: group.view(flat, i) for name, flat in group.slots.items()}))
+            found.append((variable, {name: self._slot(group, name, i) for name in group.slots}))
         return found
 
-    def exclude_from_weight_decay(self, var_list: Sequence[Variable] = (), var_names: Sequence[str] = ()) -> None:
+    def slot_shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a slot of a variable of `shape`, of at most as many cells."""
+        return shape
+
+    def _slot(self, group: FlatVariables, name: str, i: int) -> Array:
+        """The slot of variable i of a group, in its shape."""
+        shape = self.slot_shape(name, group.variables[i].shape)
+        return group.slots[name][group.places[i]][: math.prod(shape)].reshape(shape)
+
+    def exclude_from_weight_decay(self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None) -> None:
         """Spare these variables, and those whose name contains one of `var_names`, from weight decay. Each call replaces the last."""
-        self._not_decayed = (tuple(var_list), tuple(var_names))
+        self._not_decayed = (tuple(var_list or ()), tuple(var_names or ()))
 
     def _decays(self, variable: Variable) -> bool:
         spared, names = self._not_decayed
@@ -237,9 +247,10 @@ class Optimizer(Configurable):
         """
         if not self.built:
             raise NotBuiltError("this optimizer has no variables yet; call build(variables) first")
+        learning_rate = self.learning_rate
         ready = [(group, group.gather()) for group in self._groups]
         if not self.gradient_accumulation_steps or self._accumulate(ready):
-            self._update(ready, self.learning_rate)
+            self._update(ready, learning_rate)
         if self.use_ema:
             self._average()
         self._iterations += 1
@@ -253,9 +264,13 @@ class Optimizer(Configurable):
                 decayed = [i for i in chosen if self._decays(group.variables[i])]
                 for weights in group.each(group.weights, decayed):
                     weights *= 1 - self.weight_decay * learning_rate
-            for run in group.runs(chosen):
-                slots = {name: group.slots[name][run] for name in self.slots}
-                self.update_step(group.weights[run], group.gradients[run], slots, learning_rate)
+            self.update_group(group, chosen, learning_rate)
+
+    def update_group(self, group: FlatVariables, chosen: list[int], learning_rate: float) -> None:
+        """Call `update_step` on as few flat arrays as hold the variables `chosen`; a rule that needs their shapes does otherwise."""
+        for run in group.runs(chosen):
+            slots = {name: group.slots[name][run] for name in self.slots}
+            self.update_step(group.weights[run], group.gradients[run], slots, learning_rate)
 
     def _accumulate(self, ready: Ready) -> bool:
         """Add the gradients to what was gathered; -> whether it is time to update: the gradients are the means then."""
