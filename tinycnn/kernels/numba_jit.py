@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from tinycnn.geometry import ConvPool2dGeometry
 from tinycnn.kernels import numpy_ref
 from tinycnn.kernels.checked import CheckedKernels
-from tinycnn.kernels.numba_conv import conv2d_backward_input, conv2d_backward_kernel, conv2d_forward, matmul
+from tinycnn.kernels.numba_conv import conv2d_backward_input, conv2d_backward_kernel, conv2d_forward
 from tinycnn.kernels.numba_pool import chunk_size, jit, run, set_num_threads
 from tinycnn.kernels.numba_pooling import avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward
+from tinycnn.kernels.numba_product import matmul
 from tinycnn.kernels.numpy_ref import softmax, softmax_crossentropy_backward, softmax_crossentropy_forward
 from tinycnn.kernels.spec import Activation, KernelSet, PoolableActivation
 

@@ -1,0 +1,113 @@
+"""Registers for Numba kernels: a tuple of vectors that stays in the processor's registers while a loop runs.
+
+Numba vectorises an inner loop over memory, but keeps no sums in registers across an outer one: it has no such type. Here is one, with the
+few operations that micro-kernels need. How many vectors an operation takes is a literal in the code, so it is unrolled when compiled.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+# Numba infers the types of what it compiles.
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, models, register_model
+
+from tinycnn.kernels.numba_pool import jit
+
+__all__ = ["lanes", "load", "multiply_add", "store", "zeros"]
+
+#: Of a vector: a register of AVX2, and what two multiply-adders of Zen fill as well as one of AVX-512. LLVM cuts it up for less.
+VECTOR_BYTES = 32
+
+
+class Vector(types.Type):
+    """`lanes` reals."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+        self.lanes = 8 * VECTOR_BYTES // real.bitwidth
+        super().__init__(name=f"Vector({real})")
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, vector: Vector) -> None:
+        real = manager.lookup(vector.real).get_value_type()
+        super().__init__(manager, vector, ir.VectorType(real, vector.lanes))
+
+
+@jit
+def lanes(array):
+    """How many elements of the array make a vector."""
+    return VECTOR_BYTES // array.itemsize
+
+
+@intrinsic(prefer_literal=True)
+def zeros(_, array, n):
+    """n vectors of the array's reals, all zero."""
+    registers = types.UniTuple(Vector(array.dtype), n.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        return ir.Constant(context.get_value_type(registers), None)
+
+    return registers(array, n), generate
+
+
+@intrinsic(prefer_literal=True)
+def load(_, registers, first, n, array, index):
+    """`registers` with n of them, from `first` on, replaced by n vectors side by side in the flat array, from `index` on."""
+
+    def generate(context, builder, signature, arguments):
+        result = arguments[0]
+        for register, place in _places(context, builder, signature, arguments):
+            result = builder.insert_value(result, builder.load(place, align=_alignment(registers)), register)
+        return result
+
+    return registers(registers, first, n, array, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def store(_, registers, first, n, array, index):
+    """The way back of `load`."""
+
+    def generate(context, builder, signature, arguments):
+        for register, place in _places(context, builder, signature, arguments):
+            builder.store(builder.extract_value(arguments[0], register), place, align=_alignment(registers))
+        return context.get_dummy_value()
+
+    return types.none(registers, first, n, array, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def multiply_add(_, registers, first, n, array, index, factor):
+    """`registers` with factor * (what `load` would put there) added to each of the n."""
+
+    def generate(context, builder, signature, arguments):
+        result, vector = arguments[0], context.get_value_type(registers.dtype)
+        nothing, word = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+        factors = builder.insert_element(nothing, arguments[-1], ir.Constant(word, 0))
+        factors = builder.shuffle_vector(factors, nothing, ir.Constant(ir.VectorType(word, vector.count), None))
+        for register, place in _places(context, builder, signature, arguments):
+            product = builder.fmul(factors, builder.load(place, align=_alignment(registers)), flags=["contract"])
+            total = builder.fadd(builder.extract_value(result, register), product, flags=["contract"])
+            result = builder.insert_value(result, total, register)
+        return result
+
+    return registers(registers, first, n, array, types.intp, registers.dtype.real), generate
+
+
+def _places(context, builder, signature, arguments):
+    """(register, pointer to its vector in the array) of an operation (registers, first, n, array, index ...)."""
+    registers, first, n, array = signature.args[:4]
+    data = context.make_array(array)(context, builder, arguments[3]).data
+    for i in range(n.literal_value):
+        index = builder.add(arguments[4], ir.Constant(arguments[4].type, i * registers.dtype.lanes))
+        place = builder.bitcast(builder.gep(data, [index]), context.get_value_type(registers.dtype).as_pointer())
+        yield first.literal_value + i, place
+
+
+def _alignment(registers) -> int:
+    return registers.dtype.real.bitwidth // 8
