@@ -22,7 +22,15 @@ from tinycnn.geometry import Conv2dGeometry
 from tinycnn.kernels.numba_pool import chunk_size, jit, run
 from tinycnn.kernels.numba_product import packed, panel_width, product
 
-__all__ = ["conv2d_backward_input", "conv2d_backward_kernel", "conv2d_forward", "packed_kernel", "padded_images", "runs_of_taps", "sizes_of"]
+__all__ = [
+    "conv2d_backward_input",
+    "conv2d_backward_kernel",
+    "conv2d_forward",
+    "packed_kernel",
+    "padded_images",
+    "runs_of_taps",
+    "sizes_of",
+]
 
 Array: TypeAlias = NDArray[Any]
 

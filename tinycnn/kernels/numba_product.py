@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from tinycnn.kernels.numba_pool import chunk_size, jit, run
@@ -28,7 +29,7 @@ U = np.uintp  # an unsigned index cannot wrap around, which saves a test
 TILE_ROWS = 6
 
 
-@jit
+@register_jitable
 def panel_width(array):
     """Columns of a tile, and of a panel of b."""
     return 2 * lanes(array)

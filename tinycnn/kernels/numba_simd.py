@@ -13,9 +13,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, models, register_model
-
-from tinycnn.kernels.numba_pool import jit
+from numba.extending import intrinsic, models, register_jitable, register_model
 
 __all__ = ["lanes", "load", "multiply_add", "store", "zeros"]
 
@@ -39,7 +37,7 @@ class VectorModel(models.PrimitiveModel):
         super().__init__(manager, vector, ir.VectorType(real, vector.lanes))
 
 
-@jit
+@register_jitable
 def lanes(array):
     """How many elements of the array make a vector."""
     return VECTOR_BYTES // array.itemsize
