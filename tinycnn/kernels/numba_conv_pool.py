@@ -21,20 +21,20 @@ from tinycnn.kernels.numba_pool import chunk_size, jit, run
 from tinycnn.kernels.numba_pooling import max_pool2d_backward
 from tinycnn.kernels.numba_product import panel_width, product
 from tinycnn.kernels.numba_rows import activation_backward, sum_rows
+from tinycnn.kernels.numba_simd import keep_larger, leaky_relu, load, multiply_add, store, store_bytes, zeros
 from tinycnn.kernels.spec import PoolableActivation
 
 __all__ = ["conv2d_pool_backward", "conv2d_pool_forward"]
 
 Array: TypeAlias = NDArray[Any]
-U = np.uintp  # an unsigned index cannot wrap around, so the loop over it is vectorised
 
 
 # ---------------------------------------------------------------------------------------------------- forward
 @jit
-def _window_rows(y, argmax, x, w, b, slope, sizes, runs, span, start, stop):
+def _window_rows(y, argmax, x, w, b, slope, sizes, windows, runs, span, start, stop):
     """Rows of windows start <= n * PH + i < stop of y and argmax (N, PH, PW, O)."""
     padded_h, padded_w, C, OH, OW, O, _, _, s_h, s_w, _, _, groups = sizes
-    _, PH, PW, _ = y.shape
+    PH, PW = windows
     width, depth, columns, panel = panel_width(x), runs.size * span, O // groups, 0
     OW = min(OW, 2 * PW)  # what no window holds is left out
     cells, count = np.empty(2 * (stop - start) * OW, np.intp), 0
@@ -46,53 +46,51 @@ def _window_rows(y, argmax, x, w, b, slope, sizes, runs, span, start, stop):
                 count += 1
     cells = cells[:count]
     z = np.empty(count * width, x.dtype)
+    y_panel, argmax_panel = np.empty(width, y.dtype), np.empty(width, argmax.dtype)  # where the last panel has not all its columns
     for group in range(groups):
         for first in range(group * columns, (group + 1) * columns, width):
             at, last = panel * depth * width, min(first + width, (group + 1) * columns)
             product(z, 0, width, x, group * (C // groups), cells, runs, span, 1, w, at, width, width, False)
             panel += 1
-            row = 0
+            cell = 0
             for window_row in range(start, stop):
-                n, i = window_row // PH, window_row % PH
-                below = OW * width if 2 * i + 1 < OH else 0
+                below = OW * width if window_row % PH * 2 + 1 < OH else 0
                 for j in range(PW):
                     right = width if 2 * j + 1 < OW else 0
-                    _pool_window(
-                        y[n, i, j, first:last], argmax[n, i, j, first:last], z, row + 2 * j * width, right, below, b[first:last], slope
-                    )
-                row += OW * width + below
+                    at = (window_row * PW + j) * O + first
+                    if last - first == width:
+                        _pool_window(y, argmax, at, z, cell + 2 * j * width, right, below, b, first, slope)
+                    else:
+                        _pool_window(y_panel, argmax_panel, 0, z, cell + 2 * j * width, right, below, b, first, slope)
+                        for o in range(last - first):
+                            y[at + o], argmax[at + o] = y_panel[o], argmax_panel[o]
+                cell += OW * width + below
 
 
 @jit
-def _pool_window(y, argmax, z, at, right, below, b, slope):
-    """A cell beyond the image is a neighbour once more, which changes no maximum."""
-    for o in range(y.size):
-        p = at + o
-        best, place = z[U(p)], 0
-        cell = z[U(p + right)]
-        larger = not (cell <= best) and best == best  # a NaN beats all but a NaN
-        best, place = cell if larger else best, 1 if larger else place
-        cell = z[U(p + below)]
-        larger = not (cell <= best) and best == best
-        best, place = cell if larger else best, 2 if larger else place
-        cell = z[U(p + below + right)]
-        larger = not (cell <= best) and best == best
-        best, place = cell if larger else best, 3 if larger else place
-        best += b[o]
-        y[o] = best if best > 0 else (slope * best if slope != 0 or best != best else slope)
-        argmax[o] = place
+def _pool_window(y, argmax, at, z, cell, right, below, b, first, slope):
+    """One panel of one window. A cell beyond the image is a neighbour once more, which changes no maximum."""
+    best = load(zeros(z, 4), 0, 2, z, cell)  # 2 registers of maxima, 2 of where they are
+    best = keep_larger(best, 0, 2, z, cell + right, 1)
+    best = keep_larger(best, 0, 2, z, cell + below, 2)
+    best = keep_larger(best, 0, 2, z, cell + below + right, 3)
+    best = leaky_relu(multiply_add(best, 0, 2, b, first, 1), 0, 2, slope)
+    store(best, 0, 2, y, at)
+    store_bytes(best, 2, 2, argmax, at)
 
 
 def conv2d_pool_forward(
     g: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
 ) -> tuple[Array, Array]:
     y, argmax = np.empty(g.out_shape, x.dtype), np.empty(g.out_shape, np.uint8)
-    b = np.zeros(g.conv.out_channels, x.dtype) if b is None else b
+    bias = np.zeros(g.conv.out_channels + panel_width(x), x.dtype)  # a panel is read whole
+    bias[: g.conv.out_channels] = 0 if b is None else b
     slope = x.dtype.type({"linear": 1, "relu": 0, "leaky_relu": alpha}[kind])
     rows = g.pool.batch * g.pool.out_h
     size = chunk_size(rows, g.conv.macs // 4)  # more than usual, so that few tiles are incomplete
-    operands = padded_images(g.conv, x), packed_kernel(g.conv, w), b, slope
-    run(_window_rows, rows, size, y, argmax, *operands, sizes_of(g.conv), *runs_of_taps(g.conv))
+    operands = padded_images(g.conv, x), packed_kernel(g.conv, w), bias, slope
+    sizes, windows = sizes_of(g.conv), (g.pool.out_h, g.pool.out_w)
+    run(_window_rows, rows, size, y.ravel(), argmax.ravel(), *operands, sizes, windows, *runs_of_taps(g.conv))
     return y, argmax
 
 

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_jitable, register_model
 
-__all__ = ["lanes", "load", "multiply_add", "store", "zeros"]
+__all__ = ["keep_larger", "lanes", "leaky_relu", "load", "multiply_add", "store", "store_bytes", "zeros"]
 
 #: Of a vector: a register of AVX2, and what two multiply-adders of Zen fill as well as one of AVX-512. LLVM cuts it up for less.
 VECTOR_BYTES = 32
@@ -84,10 +84,8 @@ def multiply_add(_, registers, first, n, array, index, factor):
     """`registers` with factor * (what `load` would put there) added to each of the n."""
 
     def generate(context, builder, signature, arguments):
-        result, vector = arguments[0], context.get_value_type(registers.dtype)
-        nothing, word = ir.Constant(vector, ir.Undefined), ir.IntType(32)
-        factors = builder.insert_element(nothing, arguments[-1], ir.Constant(word, 0))
-        factors = builder.shuffle_vector(factors, nothing, ir.Constant(ir.VectorType(word, vector.count), None))
+        result = arguments[0]
+        factors = _everywhere(builder, context.get_value_type(registers.dtype), arguments[-1])
         for register, place in _places(context, builder, signature, arguments):
             product = builder.fmul(factors, builder.load(place, align=_alignment(registers)), flags=["contract"])
             total = builder.fadd(builder.extract_value(result, register), product, flags=["contract"])
@@ -95,6 +93,63 @@ def multiply_add(_, registers, first, n, array, index, factor):
         return result
 
     return registers(registers, first, n, array, types.intp, registers.dtype.real), generate
+
+
+@intrinsic(prefer_literal=True)
+def keep_larger(_, registers, first, n, array, index, number):
+    """Where what `load` would put there is larger, or the first NaN, it is taken, and `number` into the same lane n registers further on."""
+
+    def generate(context, builder, signature, arguments):
+        result = arguments[0]
+        numbers = _everywhere(builder, context.get_value_type(registers.dtype), arguments[-1])
+        for register, place in _places(context, builder, signature, arguments):
+            value, best = builder.load(place, align=_alignment(registers)), builder.extract_value(result, register)
+            larger = builder.and_(builder.fcmp_unordered(">", value, best), builder.fcmp_ordered("ord", best, best))
+            result = builder.insert_value(result, builder.select(larger, value, best), register)
+            number_of_best = builder.extract_value(result, register + n.literal_value)
+            result = builder.insert_value(result, builder.select(larger, numbers, number_of_best), register + n.literal_value)
+        return result
+
+    return registers(registers, first, n, array, types.intp, registers.dtype.real), generate
+
+
+@intrinsic(prefer_literal=True)
+def leaky_relu(_, registers, first, n, slope):
+    """x if x > 0 else slope * x of n registers; slope 0 makes 0 of -inf, too, and a NaN stays."""
+
+    def generate(context, builder, signature, arguments):
+        result = arguments[0]
+        vector = context.get_value_type(registers.dtype)
+        zero, slopes = ir.Constant(vector, None), _everywhere(builder, vector, arguments[-1])
+        for register in range(first.literal_value, first.literal_value + n.literal_value):
+            x = builder.extract_value(result, register)
+            is_product = builder.or_(builder.fcmp_unordered("!=", slopes, zero), builder.fcmp_unordered("uno", x, x))
+            below = builder.select(is_product, builder.fmul(slopes, x), zero)
+            result = builder.insert_value(result, builder.select(builder.fcmp_ordered(">", x, zero), x, below), register)
+        return result
+
+    return registers(registers, first, n, registers.dtype.real), generate
+
+
+@intrinsic(prefer_literal=True)
+def store_bytes(_, registers, first, n, array, index):
+    """`store` into an array of uint8, of whole numbers from 0 to 255."""
+
+    def generate(context, builder, signature, arguments):
+        byte_vector = ir.VectorType(ir.IntType(8), registers.dtype.lanes)
+        for register, place in _places(context, builder, signature, arguments):
+            number = builder.fptoui(builder.extract_value(arguments[0], register), byte_vector)
+            builder.store(number, builder.bitcast(place, byte_vector.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.none(registers, first, n, array, types.intp), generate
+
+
+def _everywhere(builder, vector, value):
+    """The vector of that value in every lane."""
+    nothing, word = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+    first = builder.insert_element(nothing, value, ir.Constant(word, 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(word, vector.count), None))
 
 
 def _places(context, builder, signature, arguments):
