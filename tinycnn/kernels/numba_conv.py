@@ -33,30 +33,35 @@ __all__ = [
 ]
 
 Array: TypeAlias = NDArray[Any]
+U = np.uintp  # an unsigned index cannot wrap around, so the loop over it is vectorised
 
 
 # ---------------------------------------------------------------------------------------------------- operands of a product
 @jit
-def _pad_images(padded, x, pad_top, pad_left, start, stop):
-    """Images start <= n < stop of padded (N, PH, PW, C)."""
-    _, h, w, _ = x.shape
-    for n in range(start, stop):
-        padded[n, :pad_top] = 0
-        padded[n, pad_top + h :] = 0
-        for i in range(h):
-            row = padded[n, pad_top + i]
-            row[:pad_left] = 0
-            row[pad_left : pad_left + w] = x[n, i]
-            row[pad_left + w :] = 0
+def _pad_rows(padded, x, shape, pads, start, stop):
+    """Rows start <= n * PH + i < stop of padded (N, PH, PW, C)."""
+    H, W, C = shape
+    pad_top, pad_left, PH, PW = pads
+    for row in range(start, stop):
+        h = row % PH - pad_top
+        p, q = row * PW * C, (row // PH * H + h) * W * C
+        first, last = (pad_left * C, (pad_left + W) * C) if 0 <= h < H else (PW * C, PW * C)
+        for i in range(first):
+            padded[U(p + i)] = 0
+        for i in range(last - first):
+            padded[U(p + first + i)] = x[U(q + i)]
+        for i in range(last, PW * C):
+            padded[U(p + i)] = 0
 
 
 def padded_images(g: Conv2dGeometry, x: Array) -> Array:
     """The zero-padded images, flat."""
     if not (g.pad_top or g.pad_bottom or g.pad_left or g.pad_right):
         return x.ravel()
-    padded = np.empty((g.batch, g.in_h + g.pad_top + g.pad_bottom, g.in_w + g.pad_left + g.pad_right, g.in_channels), x.dtype)
-    run(_pad_images, g.batch, chunk_size(g.batch, 4 * padded.size), padded, x, g.pad_top, g.pad_left)
-    return padded.ravel()
+    h, w = g.in_h + g.pad_top + g.pad_bottom, g.in_w + g.pad_left + g.pad_right
+    padded, rows = np.empty(g.batch * h * w * g.in_channels, x.dtype), g.batch * h
+    run(_pad_rows, rows, chunk_size(rows, 4 * padded.size), padded, x.ravel(), g.in_shape[1:], (g.pad_top, g.pad_left, h, w))
+    return padded
 
 
 def sizes_of(g: Conv2dGeometry) -> tuple[int, ...]:
@@ -94,7 +99,8 @@ def _forward_rows(y, x, w, b, sizes, runs, span, start, stop):
         for j in range(OW):
             cells[(row - start) * OW + j] = ((n * padded_h + i * s_h) * padded_w + j * s_w) * C
     for cell in range(start * OW, stop * OW):
-        y[cell * O : (cell + 1) * O] = b
+        for o in range(O):
+            y[U(cell * O + o)] = b[U(o)]
     for group in range(groups):
         for first in range(group * (O // groups), (group + 1) * (O // groups), width):
             n = min(width, (group + 1) * (O // groups) - first)
@@ -169,7 +175,8 @@ def _backward_input_rows(dx, dy, wt, sizes, pad_top, pad_left, in_h, in_w, start
                     wt, (u * KW * groups * panels + index) * depth * width, width,
                     min(width, columns - first), True,
                 )  # fmt: skip
-        dx[row * in_w * C : (row + 1) * in_w * C] = dpadded[pad_left * C : (pad_left + in_w) * C]
+        for i in range(in_w * C):
+            dx[U(row * in_w * C + i)] = dpadded[U(pad_left * C + i)]
 
 
 # ---------------------------------------------------------------------------------------------------- gradient of the kernel
@@ -244,7 +251,8 @@ def _depthwise_backward_input_rows(dx, dy, w, sizes, pad_top, pad_left, in_h, in
                     q, p, t = (j * s_w + v * d_w) * C, ((n * OH + i) * OW + j) * C, (u * KW + v) * C
                     for c in range(C):
                         dpadded[q + c] += dy[p + c] * w[t + c]
-        dx[row * in_w * C : (row + 1) * in_w * C] = dpadded[pad_left * C : (pad_left + in_w) * C]
+        for i in range(in_w * C):
+            dx[U(row * in_w * C + i)] = dpadded[U(pad_left * C + i)]
 
 
 @jit

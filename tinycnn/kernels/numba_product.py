@@ -19,7 +19,7 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from tinycnn.kernels.numba_pool import chunk_size, jit, run
-from tinycnn.kernels.numba_simd import lanes, load, multiply_add, store, zeros
+from tinycnn.kernels.numba_simd import aligned_empty, lanes, load, multiply_add, store, zeros
 
 __all__ = ["matmul", "packed", "panel_width", "product"]
 
@@ -42,24 +42,24 @@ def product(y, y0, y_row, a, a0, a_rows, runs, length, step, b, b0, b_row, colum
     k goes through a[a0 + a_rows[r] + begin of run + i * step], i < length, for each run; row k of b is at b0 + k * b_row, and is read to
     the panel's full width. The rows that the last tile has too many are its last row once more.
     """
-    width, rows = panel_width(y), a_rows.size
-    edge = np.empty(TILE_ROWS * width if columns < width else 0, y.dtype)  # of the tile, where y has not all its columns
-    for first in range(0, rows, TILE_ROWS):
-        r0, r1, r2 = first, min(first + 1, rows - 1), min(first + 2, rows - 1)
-        r3, r4, r5 = min(first + 3, rows - 1), min(first + 4, rows - 1), min(first + 5, rows - 1)
-        starts = a0 + a_rows[r0], a0 + a_rows[r1], a0 + a_rows[r2], a0 + a_rows[r3], a0 + a_rows[r4], a0 + a_rows[r5]
-        if columns == width:
-            ends = y0 + r0 * y_row, y0 + r1 * y_row, y0 + r2 * y_row, y0 + r3 * y_row, y0 + r4 * y_row, y0 + r5 * y_row
-            _tile(y, ends, a, starts, runs, length, step, b, b0, b_row, accumulate)
-            continue
-        if accumulate:
-            for r in range(first, min(first + TILE_ROWS, rows)):
+    width, last = panel_width(y), a_rows.size - 1
+    edge = np.empty(TILE_ROWS * width if columns < width else 0, y.dtype)  # stands in for y where that has not all columns of the panel
+    to, to_row = (y, y_row) if columns == width else (edge, width)
+    for first in range(0, last + 1, TILE_ROWS):
+        r1, r2, r3, r4, r5 = (min(first + 1, last), min(first + 2, last), min(first + 3, last), min(first + 4, last), min(first + 5, last))
+        starts = a0 + a_rows[first], a0 + a_rows[r1], a0 + a_rows[r2], a0 + a_rows[r3], a0 + a_rows[r4], a0 + a_rows[r5]
+        at = y0 + first * y_row if columns == width else 0
+        if accumulate and columns < width:
+            for r in range(min(TILE_ROWS, last + 1 - first)):
                 for o in range(columns):
-                    edge[(r - first) * width + o] = y[y0 + r * y_row + o]
-        _tile(edge, (0, width, 2 * width, 3 * width, 4 * width, 5 * width), a, starts, runs, length, step, b, b0, b_row, accumulate)
-        for r in range(first, min(first + TILE_ROWS, rows)):
-            for o in range(columns):
-                y[y0 + r * y_row + o] = edge[(r - first) * width + o]
+                    edge[r * width + o] = y[y0 + (first + r) * y_row + o]
+        p1, p2, p3, p4, p5 = r1 - first, r2 - first, r3 - first, r4 - first, r5 - first
+        ends = at, at + p1 * to_row, at + p2 * to_row, at + p3 * to_row, at + p4 * to_row, at + p5 * to_row
+        _tile(to, ends, a, starts, runs, length, step, b, b0, b_row, accumulate)
+        if columns < width:
+            for r in range(min(TILE_ROWS, last + 1 - first)):
+                for o in range(columns):
+                    y[y0 + (first + r) * y_row + o] = edge[r * width + o]
 
 
 @jit
@@ -107,7 +107,8 @@ def _pack_panels(panels, b, b_row, b_column, depth, columns, start, stop):
             p = (panel * depth + k) * width
             for o in range(n):
                 panels[U(p + o)] = b[U(q + o * b_column)]
-            panels[p + n : p + width] = 0
+            for o in range(n, width):
+                panels[p + o] = 0
             q += b_row
 
 
@@ -115,7 +116,7 @@ def packed(b: Array, groups: int = 1) -> Array:
     """The panels of a matrix (depth, columns), flat; columns of different groups share no panel. b may be a transposed view."""
     depth, columns = b.shape
     panels = groups * -(-(columns // groups) // panel_width(b))
-    result = np.empty(panels * depth * panel_width(b), b.dtype)
+    result = aligned_empty((panels * depth * panel_width(b),), b.dtype)
     b_row, b_column = (columns, 1) if b.flags.c_contiguous else (1, depth)
     flat = b.ravel(order="K")
     run(_pack_panels, panels, chunk_size(panels, 8 * b.size), result, flat, b_row, b_column, depth, columns // groups)

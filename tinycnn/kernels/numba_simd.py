@@ -9,16 +9,19 @@ few operations that micro-kernels need. How many vectors an operation takes is a
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_jitable, register_model
 
-__all__ = ["keep_larger", "lanes", "leaky_relu", "load", "multiply_add", "store", "store_bytes", "zeros"]
+__all__ = ["aligned_empty", "keep_larger", "lanes", "leaky_relu", "load", "multiply_add", "store", "store_bytes", "zeros"]
 
 #: Of a vector: a register of AVX2, and what two multiply-adders of Zen fill as well as one of AVX-512. LLVM cuts it up for less.
 VECTOR_BYTES = 32
+CACHE_LINE = 64
 
 
 class Vector(types.Type):
@@ -35,6 +38,14 @@ class VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, vector: Vector) -> None:
         real = manager.lookup(vector.real).get_value_type()
         super().__init__(manager, vector, ir.VectorType(real, vector.lanes))
+
+
+def aligned_empty(shape, dtype) -> Any:
+    """`np.empty`, but no vector of it lies in two lines of the cache, which costs a load twice."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(size + CACHE_LINE, np.uint8)
+    begin = -room.ctypes.data % CACHE_LINE
+    return room[begin : begin + size].view(dtype).reshape(shape)
 
 
 @register_jitable
@@ -97,7 +108,7 @@ def multiply_add(_, registers, first, n, array, index, factor):
 
 @intrinsic(prefer_literal=True)
 def keep_larger(_, registers, first, n, array, index, number):
-    """Where what `load` would put there is larger, or the first NaN, it is taken, and `number` into the same lane n registers further on."""
+    """Where what `load` would put there is larger, or the first NaN, it is taken, and `number` in the same lane n registers further on."""
 
     def generate(context, builder, signature, arguments):
         result = arguments[0]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tinycnn.geometry import ConvPool2dGeometry
 from tinycnn.kernels.numba_pool import chunk_size, jit, run
-from tinycnn.kernels.numba_simd import lanes, load, multiply_add, store, zeros
+from tinycnn.kernels.numba_simd import aligned_empty, lanes, load, multiply_add, store, zeros
 
 __all__ = ["backward_input", "backward_kernel", "fits"]
 
@@ -180,8 +180,9 @@ def backward_input(g: ConvPool2dGeometry, dhighest: Array, argmax: Array, w: Arr
     blocks = -(-conv.in_channels // pixel)
     taps = np.zeros((9, blocks * pixel, conv.out_channels), w.dtype)
     taps[:, : conv.in_channels] = w.reshape(9, conv.in_channels, conv.out_channels)
-    taps = np.ascontiguousarray(taps.reshape(9, blocks, pixel, conv.out_channels).transpose(1, 3, 0, 2))
+    packed = aligned_empty((blocks, conv.out_channels, 9, pixel), w.dtype)
+    packed[...] = taps.reshape(9, blocks, pixel, conv.out_channels).transpose(1, 3, 0, 2)
     dx = np.empty(conv.in_shape, w.dtype)
     size = chunk_size(conv.batch, conv.macs // 4)
-    run(_backward_input_images, conv.batch, size, dx, dhighest, argmax, taps.ravel(), (conv.pad_top, conv.pad_left))
+    run(_backward_input_images, conv.batch, size, dx, dhighest, argmax, packed.ravel(), (conv.pad_top, conv.pad_left))
     return dx
