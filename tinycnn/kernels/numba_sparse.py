@@ -47,7 +47,7 @@ def fits(g: ConvPool2dGeometry) -> bool:
 @jit
 def _corner(place, row, pixel):
     """From the first cell of a window to cell `place` of it."""
-    return (place >> 1) * row + (place & 1) * pixel
+    return (place >> 1 & 1) * row + (place & 1) * pixel
 
 
 # ---------------------------------------------------------------------------------------------------- gradient of the kernel
@@ -58,30 +58,35 @@ def _by_channel(gradients, places, g, argmax, unit, start, stop):
     pixel = lanes(g)
     row = (2 * PW + 2) * pixel
     for r in range(rows):
-        for j in range(PW):
-            first = (r % unit * 4 * row) + 2 * j * pixel
-            for o in range(start, stop):
+        for o in range(start, stop):
+            at = r % unit * 4 * row
+            for j in range(PW):
                 gradients[o, r * PW + j] = g[r, j, o]
-                places[o, r * PW + j] = first + _corner(argmax[r, j, o], row, pixel)
+                places[o, r * PW + j] = at + _corner(argmax[r, j, o], row, pixel)
+                at += 2 * pixel
 
 
 @jit
-def _copy_rows(block, x, c, PH, pads, start, stop):
+def _copy_rows(block, x, shape, c, PH, pads, start, stop):
     """What each of the rows of windows start <= n * PH + i < stop reads: 4 rows of pixels, a vector of channels, from c on, of each."""
-    _, H, W, C = x.shape
+    H, W, C = shape
     pixel, (pad_top, pad_left, columns) = lanes(block), pads
     for r in range(start, stop):
         n, top = r // PH, r % PH * 2 - pad_top
         for h in range(max(0, top), min(top + 4, H)):
-            p = (((r - start) * 4 + h - top) * columns + pad_left) * pixel
-            for v in range(min(W, columns - pad_left)):
-                for lane in range(min(pixel, C - c)):
-                    block[U(p + lane)] = x[n, h, v, c + lane]
+            p, q = (((r - start) * 4 + h - top) * columns + pad_left) * pixel, (n * H + h) * W * C + c
+            for _ in range(min(W, columns - pad_left)):
+                if C - c >= pixel:
+                    store(load(zeros(block, 1), 0, 1, x, q), 0, 1, block, p)
+                else:
+                    for lane in range(C - c):
+                        block[U(p + lane)] = x[U(q + lane)]
                 p += pixel
+                q += C
 
 
 @jit
-def _backward_kernel_shares(dw, x, gradients, places, windows, unit, pads, start, stop):
+def _backward_kernel_shares(dw, x, shape, gradients, places, windows, unit, pads, start, stop):
     """Parts of dw (shares, blocks, O, 9, lanes): each is a sum over one share of the units for one block of input channels."""
     shares, blocks, O, _, pixel = dw.shape
     N, PH, PW = windows
@@ -93,7 +98,7 @@ def _backward_kernel_shares(dw, x, gradients, places, windows, unit, pads, start
         for first in range(share * units // shares * unit, min((share + 1) * units // shares * unit, N * PH), unit):
             last = min(first + unit, N * PH)
             block[:] = 0
-            _copy_rows(block, x, c, PH, (*pads, 2 * PW + 2), first, last)
+            _copy_rows(block, x, shape, c, PH, (*pads, 2 * PW + 2), first, last)
             for o in range(O):
                 gradient, place = gradients[o], places[o]
                 sums = load(zeros(dw, 9), 0, 9, sums_of, o * 9 * pixel)
@@ -115,7 +120,8 @@ def backward_kernel(g: ConvPool2dGeometry, x: Array, dhighest: Array, argmax: Ar
     gradients, places = np.empty((O, rows * PW + 16), x.dtype), np.empty((O, rows * PW + 16), np.intp)
     run(_by_channel, O, 16, gradients, places, dhighest.reshape(rows, PW, O), argmax.reshape(rows, PW, O), unit)
     dw = np.zeros((shares, blocks, O, 9, pixel), x.dtype)
-    run(_backward_kernel_shares, shares * blocks, 1, dw, x, gradients, places, (N, PH, PW), unit, (conv.pad_top, conv.pad_left))
+    operands = x.ravel(), conv.in_shape[1:], gradients, places
+    run(_backward_kernel_shares, shares * blocks, 1, dw, *operands, (N, PH, PW), unit, (conv.pad_top, conv.pad_left))
     summed = dw.sum(axis=0).transpose(2, 0, 3, 1).reshape(3, 3, blocks * pixel, O)
     return np.ascontiguousarray(summed[:, :, : conv.in_channels])
 
@@ -126,19 +132,19 @@ def _sort_channels(order, begin, argmax):
     """`order`: the output channels of one window, sorted by argmax (O,); those of place p are from begin[p] to begin[p + 1]."""
     begin[:] = 0
     for place in argmax:
-        begin[place + 2] += 1
+        begin[(place & 3) + 2] += 1
     for place in range(4):
         begin[place + 2] += begin[place + 1]
     for o in range(argmax.size):  # begin[p + 1] goes from the begin of p to its end
-        place = argmax[o]
+        place = argmax[o] & 3
         order[begin[place + 1]] = o
         begin[place + 1] += 1
 
 
 @jit
-def _backward_input_images(dx, g, argmax, w, pads, start, stop):
-    """Images start <= n < stop of dx (N, H, W, C); w is (blocks, O, 9, lanes)."""
-    _, H, W, C = dx.shape
+def _backward_input_images(dx, shape, g, argmax, w, pads, start, stop):
+    """Images start <= n < stop of dx (N, H, W, C), which are zero; w is (blocks, O, 9, lanes)."""
+    H, W, C = shape
     _, PH, PW, O = g.shape
     pad_top, pad_left = pads
     pixel = lanes(dx)
@@ -166,12 +172,16 @@ def _backward_input_images(dx, g, argmax, w, pads, start, stop):
                     store(sums, 0, 3, block, p)
                     store(sums, 3, 3, block, p + row)
                     store(sums, 6, 3, block, p + 2 * row)
-            for h in range(H):
-                for v in range(W):
-                    p = ((h + pad_top) * columns + v + pad_left) * pixel
-                    inside = h + pad_top < rows and v + pad_left < columns
-                    for lane in range(min(pixel, C - c)):
-                        dx[n, h, v, c + lane] = block[U(p + lane)] if inside else 0
+            for h in range(min(H, rows - pad_top)):
+                p, q = ((h + pad_top) * columns + pad_left) * pixel, (n * H + h) * W * C + c
+                for _ in range(min(W, columns - pad_left)):
+                    if C - c >= pixel:
+                        store(load(zeros(block, 1), 0, 1, block, p), 0, 1, dx, q)
+                    else:
+                        for lane in range(C - c):
+                            dx[U(q + lane)] = block[U(p + lane)]
+                    p += pixel
+                    q += C
 
 
 def backward_input(g: ConvPool2dGeometry, dhighest: Array, argmax: Array, w: Array) -> Array:
@@ -182,7 +192,8 @@ def backward_input(g: ConvPool2dGeometry, dhighest: Array, argmax: Array, w: Arr
     taps[:, : conv.in_channels] = w.reshape(9, conv.in_channels, conv.out_channels)
     packed = aligned_empty((blocks, conv.out_channels, 9, pixel), w.dtype)
     packed[...] = taps.reshape(9, blocks, pixel, conv.out_channels).transpose(1, 3, 0, 2)
-    dx = np.empty(conv.in_shape, w.dtype)
+    dx = np.zeros(conv.in_shape, w.dtype)
     size = chunk_size(conv.batch, conv.macs // 4)
-    run(_backward_input_images, conv.batch, size, dx, dhighest, argmax, packed.ravel(), (conv.pad_top, conv.pad_left))
+    operands = dhighest, argmax, packed.ravel()
+    run(_backward_input_images, conv.batch, size, dx.ravel(), conv.in_shape[1:], *operands, (conv.pad_top, conv.pad_left))
     return dx
