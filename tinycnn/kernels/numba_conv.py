@@ -104,8 +104,8 @@ def _forward_rows(y, x, w, b, sizes, runs, span, start, stop):
     for group in range(groups):
         for first in range(group * (O // groups), (group + 1) * (O // groups), width):
             n = min(width, (group + 1) * (O // groups) - first)
-            at = panel * depth * width
-            product(y, start * OW * O + first, O, x, group * (C // groups), cells, runs, span, 1, w, at, width, n, True)
+            taps = panel * depth * width
+            product(y, start * OW * O + first, O, x, group * (C // groups), cells, runs, span, 1, w, taps, width, n, True)
             panel += 1
 
 

@@ -45,12 +45,12 @@ def _window_rows(y, argmax, x, w, b, slope, sizes, windows, runs, span, start, s
                 cells[count] = ((n * padded_h + i * s_h) * padded_w + j * s_w) * C
                 count += 1
     cells = cells[:count]
-    z = np.empty(count * width, x.dtype)
+    z = np.empty(count * width, x.dtype)  # one panel of the convolution
     y_panel, argmax_panel = np.empty(width, y.dtype), np.empty(width, argmax.dtype)  # where the last panel has not all its columns
     for group in range(groups):
         for first in range(group * columns, (group + 1) * columns, width):
-            at, last = panel * depth * width, min(first + width, (group + 1) * columns)
-            product(z, 0, width, x, group * (C // groups), cells, runs, span, 1, w, at, width, width, False)
+            taps, last = panel * depth * width, min(first + width, (group + 1) * columns)
+            product(z, 0, width, x, group * (C // groups), cells, runs, span, 1, w, taps, width, width, False)
             panel += 1
             cell = 0
             for window_row in range(start, stop):

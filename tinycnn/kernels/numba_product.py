@@ -64,6 +64,7 @@ def product(y, y0, y_row, a, a0, a_rows, runs, length, step, b, b0, b_row, colum
 
 @jit
 def _tile(y, y_rows, a, a_rows, runs, length, step, b, q, b_row, accumulate):
+    """6 rows of `product`, by where they begin in y and a."""
     p0, p1, p2, p3, p4, p5 = a_rows
     y_0, y_1, y_2, y_3, y_4, y_5 = y_rows
     sums = zeros(y, 12)
