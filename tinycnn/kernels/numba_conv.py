@@ -180,25 +180,26 @@ def _backward_input_rows(dx, dy, wt, sizes, pad_top, pad_left, in_h, in_w, start
 
 
 # ---------------------------------------------------------------------------------------------------- gradient of the kernel
-#: Rows of dw, each a cell that an output cell sees, of one item of work: all images pass by them.
+#: Rows of dw, each a cell that an output cell sees, of one item of work: all images pass by them, so many output cells at a time.
 ROWS_PER_BLOCK = 48
+CELLS_PER_PART = 256
 
 
 @jit
-def _backward_kernel_blocks(dw, x, dy, batch, sizes, cells, runs, start, stop):
+def _backward_kernel_blocks(dw, x, dy, sizes, cells, runs, start, stop):
     """Blocks of rows of dw (KH*KW*C / groups, O), one panel of columns each: sums over all images, so nothing is left to reduce."""
-    padded_h, padded_w, C, OH, OW, O, _, _, _, s_w, _, _, groups = sizes
+    _, _, C, _, OW, O, _, _, _, s_w, _, _, groups = sizes
     width, blocks, columns = panel_width(dw), -(-cells.size // ROWS_PER_BLOCK), O // groups
-    panels = -(-columns // width)
+    panels, part = -(-columns // width), max(1, CELLS_PER_PART // OW)
     for index in range(start, stop):
         panel, block = index // blocks, index % blocks * ROWS_PER_BLOCK
         group, first = panel // panels, panel % panels * width
-        for n in range(batch):
+        for row in range(0, runs.size, part):
             product(
                 dw, block * O + group * columns + first, O,
-                x, n * padded_h * padded_w * C + group * (C // groups), cells[block : block + ROWS_PER_BLOCK], runs, OW, s_w * C,
-                dy, (panel * batch + n) * OH * OW * width, width,
-                min(width, columns - first), n > 0,
+                x, group * (C // groups), cells[block : block + ROWS_PER_BLOCK], runs[row : row + part], OW, s_w * C,
+                dy, (panel * runs.size + row) * OW * width, width,
+                min(width, columns - first), row > 0,
             )  # fmt: skip
 
 
@@ -209,10 +210,11 @@ def conv2d_backward_kernel(g: Conv2dGeometry, x: Array, dy: Array) -> Array:
         return dw
     taps, span = runs_of_taps(g)
     cells = np.add.outer(taps, np.arange(span)).ravel()
-    runs = np.arange(g.out_h) * (g.stride_h * (g.in_w + g.pad_left + g.pad_right) * g.in_channels)
+    padded_h, row = g.in_h + g.pad_top + g.pad_bottom, (g.in_w + g.pad_left + g.pad_right) * g.in_channels
+    runs = np.add.outer(np.arange(g.batch) * padded_h * row, np.arange(g.out_h) * g.stride_h * row).ravel()
     blocks = -(-len(cells) // ROWS_PER_BLOCK) * g.groups * -(-(g.out_channels // g.groups) // panel_width(dw))
     dy = packed(dy.reshape(-1, g.out_channels), g.groups)
-    run(_backward_kernel_blocks, blocks, chunk_size(blocks, g.macs), dw.ravel(), padded, dy, g.batch, sizes, cells, runs)
+    run(_backward_kernel_blocks, blocks, chunk_size(blocks, g.macs), dw.ravel(), padded, dy, sizes, cells, runs)
     return dw
 
 
