@@ -37,11 +37,8 @@ CHUNKS = 16
 def fits(g: ConvPool2dGeometry) -> bool:
     """Is it a plain 3x3 convolution?"""
     conv = g.conv
-    return (conv.kernel_h, conv.kernel_w, conv.groups) == (
-        3,
-        3,
-        1,
-    ) and conv.stride_h == conv.stride_w == conv.dilation_h == conv.dilation_w == 1
+    steps = conv.stride_h, conv.stride_w, conv.dilation_h, conv.dilation_w
+    return (conv.kernel_h, conv.kernel_w) == (3, 3) and steps == (1, 1, 1, 1) and conv.groups == 1
 
 
 @jit
