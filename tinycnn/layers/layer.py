@@ -7,10 +7,11 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinycnn import config, ops
+from tinycnn import config, ops, regularizers
 from tinycnn.autograd import Tensor, no_grad
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.layers import naming
@@ -18,12 +19,19 @@ from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.shapes import Shape, normalize_shape
 from tinycnn.layers.symbolic import SymbolicTensor
 from tinycnn.layers.weights import WeightHolder
+from tinycnn.saving.configurable import serialize
 
 __all__ = ["Layer"]
 
 
 class _Mode(threading.local):
-    training = False
+    """What holds while layers call each other, in one thread."""
+
+    def __init__(self) -> None:
+        #: Whether this is a training step; None while no layer is being called.
+        self.training: bool | None = None
+        #: What `add_loss` was given since the outermost call began. Not kept in the layers: a copy of a layer shall not copy a graph.
+        self.losses: WeakKeyDictionary[Layer, list[Tensor]] = WeakKeyDictionary()
 
 
 _mode = _Mode()
@@ -47,18 +55,25 @@ class Layer(WeightHolder):
         trainable: whether the weights are trained.
         dtype: "float32" or "float64": of weights, and what floating-point inputs are cast to; default: `config.floatx`.
         name: default: the class name in snake_case, with a number from the second on.
-        **kwargs: `input_shape`, `batch_input_shape` or `input_dim`, as old scripts give to the first layer of a Sequential.
+        **kwargs: `activity_regularizer`, anything `regularizers.get` takes: the penalty of the result, divided by the batch size, is added to
+            the loss. `input_shape`, `batch_input_shape` or `input_dim`, as old scripts give to the first layer of a Sequential.
 
     Raises:
         ArgumentError, DTypeError: naming the argument.
     """
 
     _takes_training: ClassVar[bool] = False
+    #: Arguments that Keras has for what tinycnn leaves out, with the values that mean so; any other value is refused.
+    _left_out: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None, **kwargs: Any) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"name must be a string without '/', got {name!r}")
         super().__init__(name or naming.unique_name(naming.snake_case(type(self).__name__)), _check_dtype(dtype), bool(trainable))
+        self.activity_regularizer = regularizers.get(kwargs.pop("activity_regularizer", None))
+        for argument, off in self._left_out.items():
+            if kwargs.pop(argument, off) != off:
+                raise ArgumentError(f"{argument} must be {off!r}: tinycnn's {type(self).__name__} has no other, got something else")
         self._batch_input_shape = _given_input_shape(type(self).__name__, kwargs)
         self._input_shape: Any = None
         self._drawn: tuple[Any, Any] | None = None  # inputs and results of the first symbolic call
@@ -99,8 +114,12 @@ class Layer(WeightHolder):
                 f"{type(self).__name__} must override compute_output_shape() to take inputs of unknown size, got {input_shape}"
             )
         zeros = [Tensor.wrap(np.zeros([1 if n is None else n for n in shape], self.dtype)) for shape in shapes]
-        with no_grad():
-            result = self(zeros[0] if _is_shape(input_shape) else zeros, training=False)
+        before, _mode.losses = _mode.losses, WeakKeyDictionary()  # this is no call to have losses of
+        try:
+            with no_grad():
+                result = self(zeros[0] if _is_shape(input_shape) else zeros, training=False)
+        finally:
+            _mode.losses = before
         batch_known = all(shape[0] is not None for shape in shapes)
         found = [r.shape if batch_known else (None, *r.shape[1:]) for r in _listed(result)]
         return found if isinstance(result, (list, tuple)) else found[0]
@@ -129,10 +148,16 @@ class Layer(WeightHolder):
         if not self.built:
             self.build(_map(lambda x: (None, *x.shape[1:]), inputs))
         before = _mode.training
-        _mode.training = before if training is None else bool(training)
+        if before is None and _mode.losses:
+            self.take_losses()
+        _mode.training = bool(before if training is None else training)
         try:
             call: Callable[..., Any] = self.call
-            return call(inputs, training=_mode.training) if self._takes_training else call(inputs)
+            result = call(inputs, training=_mode.training) if self._takes_training else call(inputs)
+            if self.activity_regularizer is not None:
+                for part in _listed(result):
+                    self.add_loss(self.activity_regularizer(part) / float(max(len(part), 1) if part.ndim else 1))
+            return result
         finally:
             _mode.training = before
 
@@ -170,6 +195,44 @@ class Layer(WeightHolder):
             raise ShapeError(f"{self.who} expects {len(specs)} input{'s' * (len(specs) != 1)}, got {len(shapes)}")
         for spec, one in zip(specs, shapes, strict=True):
             spec.check(one, self.who)
+
+    # ---- penalties that depend on inputs
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss of the model, from inside of `call`.
+
+        Args:
+            loss: a Tensor, whose cells are summed; or a list of them. It counts for this call of the outermost layer, in this thread.
+
+        Raises:
+            DTypeError: for anything but Tensors.
+        """
+        for part in _listed(loss):
+            if not isinstance(part, Tensor):
+                raise DTypeError(f"add_loss() of {self.who} takes Tensors, got {part!r}")
+        _mode.losses.setdefault(self, []).extend(_listed(loss))
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """Scalar Tensors: what `add_loss` and activity regularizers gave in the last call, and the penalties of the weights as they are."""
+        return [*self._added_losses(), *(penalty(variable) for variable, penalty in self.regularized)]
+
+    def take_losses(self) -> list[Tensor]:
+        """What `add_loss` and activity regularizers gave in the last call, of this layer and its sublayers; it is forgotten thereby."""
+        found = self._added_losses()
+        for layer in self.walk() if found else ():
+            _mode.losses.pop(layer, None)
+        return found
+
+    def _added_losses(self) -> list[Tensor]:
+        if not _mode.losses:
+            return []
+        return [ops.sum(part) if part.ndim else part for layer in self.walk() for part in _mode.losses.get(layer, ())]
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.activity_regularizer is not None:  # layers that name the argument write None, too, as in Keras
+            config["activity_regularizer"] = serialize(self.activity_regularizer)
+        return config
 
     # ---- shapes
     @property

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn.autograd import Tensor, Variable
+from tinycnn.autograd import Tensor, Variable, no_grad
 from tinycnn.autograd.engine import quiet
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers.checks import check_number
@@ -40,7 +40,7 @@ class Options(TypedDict, total=False):
 class Optimizer(Configurable):
     """Base of all optimizers: a subclass names its `slots` and defines `update_step`.
 
-    A step is: clip the gradients, decay the weights, update, average. All variables lie in one flat array (`FlatVariables`), so the
+    A step is: clip the gradients, decay the weights, update, average, constrain. All variables lie in one flat array (`FlatVariables`), so the
     update rule sees one long vector, and a kernel takes it in one call.
 
     Args:
@@ -208,6 +208,7 @@ class Optimizer(Configurable):
                 self.update_step(group.weights[run], group.gradients[run], slots, learning_rate)
         if self.use_ema:
             self._average()
+        _constrain(group.variables[i] for group, chosen in ready for i in chosen)
         self._iterations += 1
 
     def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
@@ -336,6 +337,14 @@ def _as_rate(rate: Any) -> float | Callable[[int], float]:
     if isinstance(rate, dict):
         rate = resolve("schedule", rate)
     return rate if callable(rate) else check_number("learning_rate", rate)
+
+
+def _constrain(variables: Iterable[Variable]) -> None:
+    """Put what the constraints of the variables make of them in their place."""
+    for variable in variables:
+        if variable.constraint is not None:
+            with no_grad():
+                variable.assign(variable.constraint(variable))
 
 
 def _as_gradient(gradient: Any, variable: Variable) -> Array | None:
