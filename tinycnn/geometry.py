@@ -30,6 +30,7 @@ __all__ = [
     "conv_pool2d_geometry",
     "conv_transpose2d_geometry",
     "image_pair",
+    "normalize_edges",
     "normalize_padding",
     "normalize_pair",
     "normalize_sizes",
@@ -178,13 +179,18 @@ def normalize_padding(padding: Padding) -> Literal["same", "valid"] | tuple[Pair
         if lowered not in ("same", "valid"):
             raise ArgumentError(f"padding must be 'same', 'valid' or explicit ints, got {padding!r}")
         return lowered  # type: ignore[return-value]
-    if hasattr(padding, "__index__") or not hasattr(padding, "__len__"):
-        rows = columns = normalize_pair(padding, "padding", minimum=0)  # type: ignore[arg-type]
-    elif len(padding) == 2 and all(hasattr(p, "__len__") for p in padding):
-        rows, columns = (normalize_pair(p, "padding", minimum=0) for p in padding)
+    return normalize_edges(padding, "padding")
+
+
+def normalize_edges(cells: int | Sequence[int] | Sequence[Sequence[int]], name: str) -> tuple[Pair, Pair]:
+    """((top, bottom), (left, right)) from n, (n_h, n_w) or the full form."""
+    if hasattr(cells, "__index__") or not hasattr(cells, "__len__"):
+        rows = columns = normalize_pair(cells, name, minimum=0)  # type: ignore[arg-type]
+    elif len(cells) == 2 and all(hasattr(c, "__len__") for c in cells):
+        rows, columns = (normalize_pair(c, name, minimum=0) for c in cells)
     else:
-        p_h, p_w = normalize_pair(padding, "padding", minimum=0)  # type: ignore[arg-type]
-        rows, columns = (p_h, p_h), (p_w, p_w)
+        n_h, n_w = normalize_pair(cells, name, minimum=0)  # type: ignore[arg-type]
+        rows, columns = (n_h, n_h), (n_w, n_w)
     return rows, columns
 
 

@@ -4,47 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinycnn.layers import advanced_activations, convolutional, core, merging, normalization, pooling
-from tinycnn.layers.advanced_activations import ELU, LeakyReLU, ReLU, Softmax
-from tinycnn.layers.convolutional import Conv2D, Convolution2D, DepthwiseConv2D, ZeroPadding2D
-from tinycnn.layers.core import Activation, Dense, Dropout, Flatten, Permute, Reshape
+from tinycnn.layers import advanced_activations, convolutional, core, merge, merging, normalization, pooling
+from tinycnn.layers.advanced_activations import *  # noqa: F403
+from tinycnn.layers.convolutional import *  # noqa: F403
+from tinycnn.layers.core import *  # noqa: F403
 from tinycnn.layers.input_layer import Input, InputLayer
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.merging import *  # noqa: F403
-from tinycnn.layers.normalization import BatchNormalization
+from tinycnn.layers.normalization import *  # noqa: F403
 from tinycnn.layers.pooling import *  # noqa: F403
 from tinycnn.layers.symbolic import SymbolicTensor
 from tinycnn.saving import configurable
 
 __all__ = [
-    "ELU",
-    "Activation",
-    "BatchNormalization",
-    "Conv2D",
-    "Convolution2D",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dropout",
-    "Flatten",
     "Input",
     "InputLayer",
     "InputSpec",
     "Layer",
-    "LeakyReLU",
-    "Permute",
-    "ReLU",
-    "Reshape",
-    "Softmax",
     "SymbolicTensor",
-    "ZeroPadding2D",
     "advanced_activations",
     "convolutional",
     "core",
     "deserialize",
+    "merge",
+    "merging",
     "normalization",
+    "pooling",
     "serialize",
+    *advanced_activations.__all__,
+    *convolutional.__all__,
+    *core.__all__,
     *merging.__all__,
+    *normalization.__all__,
     *pooling.__all__,
 ]
 

@@ -55,8 +55,8 @@ class Layer(WeightHolder):
         trainable: whether the weights are trained.
         dtype: "float32" or "float64": of weights, and what floating-point inputs are cast to; default: `config.floatx`.
         name: default: the class name in snake_case, with a number from the second on.
-        **kwargs: `activity_regularizer`, anything `regularizers.get` takes: the penalty of the result, divided by the batch size, is added to
-            the loss. `input_shape`, `batch_input_shape` or `input_dim`, as old scripts give to the first layer of a Sequential.
+        **kwargs: `activity_regularizer`, anything `regularizers.get` takes: its penalty of the result, divided by the batch size, is added
+            to the loss. `input_shape`, `batch_input_shape` or `input_dim`, as old scripts give to the first layer of a Sequential.
 
     Raises:
         ArgumentError, DTypeError: naming the argument.
@@ -72,8 +72,9 @@ class Layer(WeightHolder):
         super().__init__(name or naming.unique_name(naming.snake_case(type(self).__name__)), _check_dtype(dtype), bool(trainable))
         self.activity_regularizer = regularizers.get(kwargs.pop("activity_regularizer", None))
         for argument, off in self._left_out.items():
-            if kwargs.pop(argument, off) != off:
-                raise ArgumentError(f"{argument} must be {off!r}: tinycnn's {type(self).__name__} has no other, got something else")
+            value = kwargs.pop(argument, off)
+            if value != off:
+                raise ArgumentError(f"{argument} must be {off!r} for a {type(self).__name__}: tinycnn leaves it out, got {value!r}")
         self._batch_input_shape = _given_input_shape(type(self).__name__, kwargs)
         self._input_shape: Any = None
         self._drawn: tuple[Any, Any] | None = None  # inputs and results of the first symbolic call

@@ -134,8 +134,11 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
 
 def repeat(x: TensorLike, repeats: int, axis: int) -> Tensor:
     """Each cell along `axis`, `repeats` times in a row."""
-    n = convert_to_numpy(x).shape[axis]
-    return take(x, np.repeat(np.arange(n), repeats), axis)
+    x = convert_to_tensor(x)
+    axis = normalize_axis(axis, x.ndim)
+    before, after = x.shape[: axis + 1], x.shape[axis + 1 :]
+    repeated = broadcast_to(expand_dims(x, axis + 1), (*before, repeats, *after))
+    return reshape(repeated, (*before[:-1], before[-1] * repeats, *after))
 
 
 def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:

@@ -40,8 +40,8 @@ class Options(TypedDict, total=False):
 class Optimizer(Configurable):
     """Base of all optimizers: a subclass names its `slots` and defines `update_step`.
 
-    A step is: clip the gradients, decay the weights, update, average, constrain. All variables lie in one flat array (`FlatVariables`), so the
-    update rule sees one long vector, and a kernel takes it in one call.
+    A step is: clip the gradients, decay the weights, update, average, constrain. All variables lie in one flat array (`FlatVariables`), so
+    the update rule sees one long vector, and a kernel takes it in one call.
 
     Args:
         learning_rate: >= 0; or a `LearningRateSchedule`, or any function from the number of finished steps to such a number.
