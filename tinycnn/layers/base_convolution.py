@@ -64,11 +64,11 @@ class BaseConvolution(SpatialLayer):
         return self._window_shape(input_shape, lambda shape: self._geometry(shape, kernel_shape))
 
     def _geometry(self, shape: tuple[int, ...], kernel_shape: tuple[int, ...]) -> Any:
-        pads = self._cells
+        pads: Any = self._cells if isinstance(self._cells, str) else ((0, 0), self._cells)
         return conv2d_geometry(
             shape,
             kernel_shape,
             strides=image_pair(self.strides),
-            padding=pads if isinstance(pads, str) else ((0, 0), pads),
+            padding=pads,
             dilation_rate=image_pair(self.dilation_rate),
         )
