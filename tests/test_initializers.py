@@ -115,6 +115,14 @@ def test_configs(name) -> None:
     assert initializers.get(initializer) is initializer
 
 
+def test_fans_of_given_axes() -> None:
+    assert initializers.compute_fans((2, 3, 5, 7), [0, 1], [3]) == (6, 7)
+    plain, turned = initializers.HeNormal(seed=1), initializers.HeNormal(seed=1, input_axes=[1], output_axes=[0])
+    np.testing.assert_allclose(turned((3, 12)), plain((3, 12)) / 2, rtol=1e-6)
+    assert plain.get_config() == {"seed": 1}
+    assert turned.get_config() == {"seed": 1, "input_axes": [1], "output_axes": [0]}
+
+
 def test_functions_are_initializers() -> None:
     def twos(shape, dtype=None):
         return np.full(shape, 2, dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import os
@@ -138,7 +139,7 @@ LEFT_OUT = {
 
 def built_pair(name: str, shape: Any, arguments: dict[str, Any]) -> tuple[Layer, Any]:
     """tinycnn's layer and Keras's, with the same weights, none of them at a kink."""
-    plain = {key: "zeros" for key in ("kernel_initializer", "depthwise_initializer", "pointwise_initializer")}  # JAX compiles random ones
+    plain = dict.fromkeys(("kernel_initializer", "depthwise_initializer", "pointwise_initializer"), "zeros")  # JAX compiles random ones
     arguments = {**{k: v for k, v in plain.items() if k in inspect.signature(getattr(layers, name)).parameters}, **arguments}
     pair = getattr(layers, name)(**arguments), getattr(keras.layers, name)(**arguments)
     for layer in pair:
@@ -227,6 +228,25 @@ def normal(value: Any) -> Any:
     if isinstance(value, float):
         return float(np.float32(value))
     return [normal(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "arguments"),
+    [
+        *[("constraints", name, {"axis": axis}) for name in ("MaxNorm", "MinMaxNorm", "UnitNorm") for axis in (0, 1)],
+        ("constraints", "NonNeg", {}),
+        ("constraints", "MinMaxNorm", {"min_value": 0.5, "max_value": 2.0, "rate": 0.3, "axis": [0, 1]}),
+        *[("regularizers", name, {}) for name in ("L1", "L2", "L1L2", "OrthogonalRegularizer")],
+        ("regularizers", "OrthogonalRegularizer", {"factor": 0.5, "mode": "columns"}),
+    ],
+)
+def test_constraints_and_regularizers(kind: str, name: str, arguments: dict[str, Any]) -> None:
+    here, there = importlib.import_module(f"tinycnn.{kind}"), getattr(keras, kind)
+    own, other = getattr(here, name)(**arguments), getattr(there, name)(**arguments)
+    weights = np.random.default_rng(0).standard_normal((4, 5)).astype(np.float32) * 3
+    np.testing.assert_allclose(own(Tensor(weights)).numpy(), np.asarray(other(keras.ops.convert_to_tensor(weights))), rtol=1e-6)
+    assert normal(own.get_config()) == normal(other.get_config())
+    assert here.get(there.serialize(other)).get_config() == pytest.approx(own.get_config())
 
 
 def test_the_table_has_every_layer_that_keras_has() -> None:

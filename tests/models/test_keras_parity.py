@@ -27,6 +27,7 @@ SCENARIOS = {
     "sparse": {"loss": "sparse_categorical_crossentropy", "y": LABELS},
     "mse": {"loss": "mse", "metrics": ["mae"], "fit": {"validation_data": (X[:9], ONE_HOT[:9])}},
     "regularized": {"regularizer": True, "fit": {"validation_split": 0.3}},
+    "constrained": {"constrained": True, "fit": {"validation_split": 0.3}},
 }
 
 EXPECTED: dict[str, dict[str, list[float]]] = {
@@ -77,20 +78,33 @@ EXPECTED: dict[str, dict[str, list[float]]] = {
         "val_accuracy": [0.3333333, 0.3333333, 0.3333333],
         "val_loss": [1.16548, 1.167599, 1.161985],
     },
+    "constrained": {
+        "accuracy": [0.3428572, 0.3142857, 0.3142857],
+        "loss": [1.34483, 1.385603, 1.170841],
+        "val_accuracy": [0.3333333, 0.3333333, 0.3333333],
+        "val_loss": [1.226868, 1.200859, 1.152926],
+    },
 }
 
 
 def train(library: str, name: str) -> dict[str, list[float]]:
     """The history of scenario `name` in "tinycnn" or "keras"."""
-    layers, models, optimizers, regularizers = (
-        importlib.import_module(f"{library}.{part}") for part in ("layers", "models", "optimizers", "regularizers")
+    constraints, layers, models, optimizers, regularizers = (
+        importlib.import_module(f"{library}.{part}") for part in ("constraints", "layers", "models", "optimizers", "regularizers")
     )
     scenario = SCENARIOS[name]
     regularizer = regularizers.L2(0.01) if scenario.get("regularizer") else None
+    rules = {}
+    if scenario.get("constrained"):
+        rules = {
+            "kernel_constraint": constraints.MaxNorm(0.4, axis=[0, 1, 2]),
+            "bias_constraint": constraints.MinMaxNorm(0.1, 0.3, rate=0.5),
+            "activity_regularizer": regularizers.L1L2(0.001, 0.01),
+        }
     model = models.Sequential(
         [
             layers.Input((6, 6, 1)),
-            layers.Conv2D(4, 3, padding="same", kernel_regularizer=regularizer),
+            layers.Conv2D(4, 3, padding="same", kernel_regularizer=regularizer, **rules),
             layers.LeakyReLU(negative_slope=0.1),
             layers.BatchNormalization(),
             layers.MaxPooling2D(2),
