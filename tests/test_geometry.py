@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
-from tinycnn.geometry import conv2d_geometry, normalize_padding, normalize_pair, pool2d_geometry
+from tinycnn.geometry import (
+    conv2d_geometry,
+    image_pair,
+    normalize_edges,
+    normalize_padding,
+    normalize_pair,
+    normalize_sizes,
+    pool2d_geometry,
+)
 
 SMALL = st.integers(1, 6)
 
@@ -179,3 +187,22 @@ def test_a_geometry_is_frozen_and_hashable():
     assert hash(one) == hash(other)
     with pytest.raises(AttributeError):
         one.batch = 2
+
+
+def test_sizes_along_a_line():
+    assert normalize_sizes(3, "strides", 1) == normalize_sizes((3,), "strides", 1) == (3,)
+    assert image_pair((3,)) == (1, 3)
+    assert image_pair((0,), 0) == (0, 0)
+    assert image_pair((2, 3)) == (2, 3)
+    for value in (0, (), (1, 2)):
+        with pytest.raises(ArgumentError, match="strides must be an int >= 1"):
+            normalize_sizes(value, "strides", 1)
+    with pytest.raises(DTypeError, match="strides must be an int, got '3'"):
+        normalize_sizes("3", "strides", 1)
+
+
+def test_edges_are_named_as_their_argument():
+    assert normalize_edges(((1, 2), (3, 4)), "cropping") == ((1, 2), (3, 4))
+    assert normalize_edges((1, 2), "cropping") == ((1, 1), (2, 2))
+    with pytest.raises(ArgumentError, match="cropping must be"):
+        normalize_edges(-1, "cropping")

@@ -163,6 +163,13 @@ def inputs_of(shape: Any) -> Any:
     return one(shape, 0) if isinstance(shape, tuple) else [one(s, i) for i, s in enumerate(shape)]
 
 
+def jitted(function: Any) -> Any:
+    """Compiled in one piece, with little care: that is most of the time of these tests."""
+    import jax
+
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True})
+
+
 def keras_results(layer: Any, x: Any, dy: np.ndarray) -> Any:
     """Keras's result, its losses, and the gradients of sum(dy * result) + losses by inputs and trainable weights; compiled once."""
     import jax
@@ -174,8 +181,7 @@ def keras_results(layer: Any, x: Any, dy: np.ndarray) -> Any:
         y, _, losses = layer.stateless_call(trainable, [v.value for v in layer.non_trainable_variables], inputs, return_losses=True)
         return (y * dy).sum() + sum(losses), (y, losses)
 
-    fast = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-    step = jax.jit(jax.value_and_grad(total, argnums=(0, 1), has_aux=True), compiler_options=fast)
+    step = jitted(jax.value_and_grad(total, argnums=(0, 1), has_aux=True))
     (_, (y, losses)), (by_weights, by_inputs) = step([v.value for v in layer.trainable_variables], x)
     return jax.tree.map(np.asarray, (y, losses, [*jax.tree.leaves(by_inputs), *by_weights]))
 
@@ -233,10 +239,12 @@ def normal(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("kind", "name", "arguments"),
     [
-        *[("constraints", name, {"axis": axis}) for name in ("MaxNorm", "MinMaxNorm", "UnitNorm") for axis in (0, 1)],
+        ("constraints", "MaxNorm", {}),
+        ("constraints", "UnitNorm", {"axis": 1}),
         ("constraints", "NonNeg", {}),
         ("constraints", "MinMaxNorm", {"min_value": 0.5, "max_value": 2.0, "rate": 0.3, "axis": [0, 1]}),
-        *[("regularizers", name, {}) for name in ("L1", "L2", "L1L2", "OrthogonalRegularizer")],
+        ("regularizers", "L1L2", {"l1": 0.1, "l2": 0.2}),
+        ("regularizers", "OrthogonalRegularizer", {}),
         ("regularizers", "OrthogonalRegularizer", {"factor": 0.5, "mode": "columns"}),
     ],
 )
@@ -244,9 +252,9 @@ def test_constraints_and_regularizers(kind: str, name: str, arguments: dict[str,
     here, there = importlib.import_module(f"tinycnn.{kind}"), getattr(keras, kind)
     own, other = getattr(here, name)(**arguments), getattr(there, name)(**arguments)
     weights = np.random.default_rng(0).standard_normal((4, 5)).astype(np.float32) * 3
-    np.testing.assert_allclose(own(Tensor(weights)).numpy(), np.asarray(other(keras.ops.convert_to_tensor(weights))), rtol=1e-6)
+    np.testing.assert_allclose(own(Tensor(weights)).numpy(), np.asarray(jitted(other)(weights)), rtol=1e-6)
     assert normal(own.get_config()) == normal(other.get_config())
-    assert here.get(there.serialize(other)).get_config() == pytest.approx(own.get_config())
+    assert normal(here.get(there.serialize(other)).get_config()) == normal(own.get_config())
 
 
 def test_the_table_has_every_layer_that_keras_has() -> None:

@@ -136,57 +136,6 @@ def test_channels_first_is_channels_last_transposed(data_format: str) -> None:
         np.testing.assert_allclose(got.transpose(0, 2, 3, 1) if first else got, reference.numpy(), rtol=1e-12)
 
 
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize("padding", ["valid", "same"])
-def test_a_line_is_an_image_of_height_1(padding: str, data_format: str) -> None:
-    x = R.standard_normal((2, 9, 4) if data_format == "channels_last" else (2, 4, 9))
-    height = 1 if data_format == "channels_last" else 2
-    image = np.expand_dims(x, height)
-    w, m, p = R.standard_normal((3, 4, 6)), R.standard_normal((3, 4, 2)), R.standard_normal((1, 8, 5))
-
-    def same(name: str, *kernels: np.ndarray, **sizes: int) -> None:
-        line = getattr(ops, name)(x, *kernels, padding=padding, data_format=data_format, **sizes)
-        pairs = {key: (int(key != "output_padding") and 1, n) for key, n in sizes.items()}
-        other = getattr(ops, name)(image, *[k[None] for k in kernels], padding=padding, data_format=data_format, **pairs)
-        np.testing.assert_array_equal(line.numpy(), other.numpy().squeeze(height))
-
-    same("conv", w, strides=2)
-    same("conv", w, dilation_rate=2)
-    same("conv_transpose", w.swapaxes(1, 2), strides=3, output_padding=1)
-    same("depthwise_conv", m, strides=2)
-    same("separable_conv", m, p, dilation_rate=2)
-    same("max_pool", pool_size=3, strides=2)
-    same("average_pool", pool_size=2)
-
-
-def test_explicit_padding_of_a_line() -> None:
-    x, w = R.standard_normal((2, 9, 4)), R.standard_normal((3, 4, 6))
-    padded = np.pad(x, ((0, 0), (2, 1), (0, 0)))
-    np.testing.assert_allclose(ops.conv(x, w, padding=(2, 1)).numpy(), ops.conv(padded, w).numpy(), atol=1e-12)
-
-
-def test_normalizations_by_hand() -> None:
-    x = R.standard_normal((3, 4, 5))
-    g, b = R.standard_normal((3, 5)), R.standard_normal((3, 5))
-    mean, variance = x.mean((0, 2), keepdims=True), x.var((0, 2), keepdims=True)
-    expected = (x - mean) / np.sqrt(variance + 0.1) * g[:, None] + b[:, None]
-    np.testing.assert_allclose(ops.layer_normalization(x, g, b, axis=(0, -1), epsilon=0.1).numpy(), expected, atol=1e-12)
-    rms = x / np.sqrt(np.square(x).mean(1, keepdims=True) + 1e-7) * np.arange(4)[:, None]
-    np.testing.assert_allclose(ops.rms_normalization(x, np.arange(4.0), axis=1).numpy(), rms, atol=1e-12)
-    for got, want in zip(ops.moments(x, (0, 1), keepdims=True), (x.mean((0, 1), keepdims=True), x.var((0, 1), keepdims=True)), strict=True):
-        np.testing.assert_allclose(got.numpy(), want, atol=1e-12)
-    for order in (1, 2, 3):
-        norm = np.linalg.norm(x, order, -1, keepdims=True)
-        np.testing.assert_allclose(ops.normalize(x, order=order).numpy(), x / norm, atol=1e-12)
-        check_grads(lambda t, order=order: ops.normalize(t, axis=1, order=order), x)
-
-
-def test_normalize_has_a_finite_gradient_at_zero() -> None:
-    x = Tensor(np.zeros((2, 3)), requires_grad=True)
-    ops.normalize(x, epsilon=0.5).sum().backward()
-    np.testing.assert_array_equal(x.grad, np.full((2, 3), 2.0))
-
-
 def test_depthwise_is_one_convolution_per_channel() -> None:
     x, w = R.standard_normal((2, 6, 5, 3)), R.standard_normal((3, 3, 3, 2))
     y = ops.depthwise_conv(x, w, padding="same").numpy()

@@ -273,9 +273,10 @@ class GroupNormalization(_Affine):
         self.input_spec = InputSpec(min_ndim=2, layout="(batch, ..., channels)")
 
     def build(self, input_shape: Shape) -> None:
-        ((axis, channels),) = self._sizes(input_shape, self.axis).items()
+        axis = normalize_axis(self.axis, len(input_shape))
         if axis == 0:
-            raise ArgumentError("axis must not be that of the batch, got 0")
+            raise ArgumentError(f"axis must not be that of the batch, got {self.axis}")
+        channels = known_size(input_shape, axis, self.who)
         if channels % self.groups:
             raise ShapeError(f"{self.who} expects inputs whose channels are a multiple of groups={self.groups}, got {channels}")
         self._add_scale_and_offset((channels,))
