@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import config, random
+from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.registry import register
 from tinycnn.saving import configurable
@@ -329,13 +330,20 @@ lecun_normal, lecun_uniform = LecunNormal, LecunUniform
 IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 
 
-def get(identifier: Any) -> Callable[..., Array]:
+def get(identifier: Any) -> Callable[..., Array] | None:
     """An initializer from a name ("glorot_uniform", "GlorotUniform"), a class, a config, an instance or a function (shape, dtype) -> array.
+
+    An array or a Tensor stands for itself: its shape must be the weight's. None stays None, for the default of `Layer.add_weight`.
 
     Raises:
         ArgumentError, DTypeError: the name is unknown, or it is none of these.
     """
-    found: Callable[..., Array] = configurable.resolve("initializer", "zeros" if identifier is None else identifier)
+    if identifier is None:
+        return None
+    if isinstance(identifier, (np.ndarray, Tensor)):
+        values = np.array(identifier)
+        return lambda shape, dtype=None: _array(values, dtype)  # who asks checks the shape
+    found: Callable[..., Array] = configurable.resolve("initializer", identifier)
     return found
 
 

@@ -57,35 +57,38 @@ class WeightHolder(Configurable):
 
     def add_weight(
         self,
-        shape: Sequence[int] = (),
-        initializer: Any = "glorot_uniform",
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
+        *,
         regularizer: Any = None,
         constraint: Any = None,
-        name: str = "variable",
+        name: str | None = None,
     ) -> Variable:
         """A new weight of this layer.
 
         Args:
-            shape: sizes along its axes.
-            initializer: anything `initializers.get` takes.
+            shape: sizes along its axes; default: (), one number.
+            initializer: anything `initializers.get` takes; default: "glorot_uniform", or "zeros" for integers.
             dtype: default: the layer's.
             trainable: whether an optimizer may change it.
             regularizer: anything `regularizers.get` takes; its penalty is added to the loss.
             constraint: anything `constraints.get` takes; it is applied after each step of the optimizer.
-            name: for people and files.
+            name: for people and files; default: "variable".
 
         Raises:
             ShapeError: the initializer gave another shape.
         """
-        shape = tuple(shape)
-        value = initializers.get(initializer)(shape, dtype=dtype or self.dtype)
+        shape, name, dtype = tuple(shape or ()), name or "variable", dtype or self.dtype
+        default = "glorot_uniform" if np.dtype(dtype).kind == "f" else "zeros"
+        initialize: Any = initializers.get(default if initializer is None else initializer)
+        value = initialize(shape, dtype=dtype)
         if np.shape(value) != shape:
             raise ShapeError(f"the initializer of weight {name!r} of {self.who} gave shape {np.shape(value)}, expected {shape}")
         penalty, projection = regularizers.get(regularizer), constraints.get(constraint)
         path = f"{self.name}/{name}"
-        variable = Variable(value, trainable=trainable, name=name, path=path, dtype=dtype or self.dtype, constraint=projection)
+        variable = Variable(value, trainable=trainable, name=name, path=path, dtype=dtype, constraint=projection)
         self._track(variable)
         if penalty is not None:
             self._regularized.append((variable, penalty))
