@@ -97,6 +97,14 @@ class StandardizeGeometry:
     epsilon: float
 
 
+def _mean(x: Array, axes: tuple[int, ...]) -> Array:
+    """The mean over the axes, which stay with size 1; one axis at a time, the outer ones first: the sums then run over long rows."""
+    total = x
+    for axis in axes:
+        total = total.sum(axis=axis, keepdims=True)
+    return total / x.dtype.type(x.size // max(total.size, 1))
+
+
 class Standardize(Op):
     """y = (x - mean) / sqrt(variance + epsilon), both being those of x over the axes: what layer and group normalisation share"""
 
@@ -110,8 +118,8 @@ class Standardize(Op):
 
     @staticmethod
     def forward(k: KernelSet, geometry: StandardizeGeometry, x: Array) -> tuple[Array, Any]:
-        y = x - x.mean(axis=geometry.axes, keepdims=True)
-        variance = np.square(y).mean(axis=geometry.axes, keepdims=True)
+        y = x - _mean(x, geometry.axes)
+        variance = _mean(np.square(y), geometry.axes)
         inverse = 1 / np.sqrt(variance + x.dtype.type(geometry.epsilon))
         y *= inverse
         return y, (y, inverse)
@@ -119,7 +127,7 @@ class Standardize(Op):
     @staticmethod
     def vjp(k: KernelSet, geometry: StandardizeGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
         y, inverse = saved
-        dx = dy - dy.mean(axis=geometry.axes, keepdims=True)
-        dx -= y * (dy * y).mean(axis=geometry.axes, keepdims=True)
+        dx = dy - _mean(dy, geometry.axes)
+        dx -= y * _mean(dy * y, geometry.axes)
         dx *= inverse
         return (dx,)
