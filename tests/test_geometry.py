@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.geometry import (
     conv2d_geometry,
+    conv_transpose2d_geometry,
     image_pair,
     normalize_edges,
     normalize_padding,
@@ -206,3 +209,24 @@ def test_edges_are_named_as_their_argument():
     assert normalize_edges((1, 2), "cropping") == ((1, 1), (2, 2))
     with pytest.raises(ArgumentError, match="cropping must be"):
         normalize_edges(-1, "cropping")
+
+
+def test_a_transposed_convolution_is_that_of_a_convolution():
+    """Whatever the arguments: the convolution inside takes the result's shape, with explicit padding, to that of the inputs."""
+    for n, k, stride, dilation in itertools.product(range(1, 6), range(1, 6), range(1, 5), (1, 2, 3)):
+        for padding, more in itertools.product(("same", "valid"), (None, *range(stride))):
+            arguments = {"strides": (stride, 1), "dilation_rate": (dilation, 1)}
+            try:
+                found = conv_transpose2d_geometry(
+                    (2, n, 3, 4), (k, 2, 5, 4), padding=padding, output_padding=more and (more, 0), **arguments
+                )
+            except ShapeError:
+                assert padding == "same"
+                assert n == 1
+                continue
+            conv = found.conv
+            pads = ((conv.pad_top, conv.pad_bottom), (conv.pad_left, conv.pad_right))
+            assert conv2d_geometry(found.out_shape, (k, 2, 5, 4), padding=pads, **arguments) == conv
+            assert conv.out_shape == (2, n, 3, 4)
+            if padding == "same" and more is None:
+                assert found.out_shape[1] == n * stride
