@@ -23,8 +23,8 @@ class _ConvTranspose(BaseConvolution):
         filters: output channels.
         kernel_size, strides, dilation_rate: int or (height, width), >= 1.
         padding: "valid" or "same"; see `ops.conv_transpose` for the sizes these give.
-        output_padding: int or (height, width), from 0 to below the stride; by default OH is H * stride for "same" and
-            (H - 1) * stride + max(kernel, stride) for "valid".
+        output_padding: int or (height, width), from 0 to below the stride; by default n cells become n * stride for "same" and
+            (n - 1) * stride + max(kernel, stride) for "valid".
         kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel (KH, KW, filters, C).
         data_format, activation, use_bias, bias_initializer, bias_regularizer, activity_regularizer, bias_constraint, **kwargs: as in
             `Conv2D`.
