@@ -58,6 +58,8 @@ SAME_AS_NUMPY: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("take", (X, [2, 0]), {"axis": 0}),
     ("take", (X, [2, 0]), {}),
     ("repeat", (X, 2), {"axis": 1}),
+    ("repeat", (X, 3), {"axis": -2}),
+    ("repeat", (X, 2), {}),
     ("full", ((2, 3), 7.0), {}),
     ("zeros", ((2, 3),), {}),
     ("ones", ((2, 3),), {}),
