@@ -132,7 +132,7 @@ class Softmax(_SameShape):
         several = list(axis) if isinstance(axis, (list, tuple)) else [axis]
         if not several or not all(hasattr(one, "__index__") for one in several):
             raise ArgumentError(f"axis must be an int or a list of ints, got {axis!r}")
-        self.axis: Any = several if isinstance(axis, (list, tuple)) else several[0]
+        self.axis: Any = [int(one) for one in several] if isinstance(axis, (list, tuple)) else int(several[0])
 
     def call(self, inputs: Tensor) -> Tensor:
         if not isinstance(self.axis, list):
