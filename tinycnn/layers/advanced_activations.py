@@ -129,7 +129,7 @@ class Softmax(_SameShape):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        several = list(axis) if isinstance(axis, (list, tuple)) else [axis]
+        several: list[Any] = list(axis) if isinstance(axis, (list, tuple)) else [axis]
         if not several or not all(hasattr(one, "__index__") for one in several):
             raise ArgumentError(f"axis must be an int or a list of ints, got {axis!r}")
         self.axis: Any = [int(one) for one in several] if isinstance(axis, (list, tuple)) else int(several[0])
