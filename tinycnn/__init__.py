@@ -32,8 +32,10 @@ if TYPE_CHECKING:
         optimizers,
         profiler,
         regularizers,
+        saving,
         testing,
         utils,
+        wrappers,
     )
     from tinycnn.autograd import Tensor, Variable, no_grad
     from tinycnn.kernels.select import available_backends, backend, get_num_threads, set_num_threads, show_config, use_backend
@@ -66,11 +68,13 @@ __all__ = [
     "optimizers",
     "profiler",
     "regularizers",
+    "saving",
     "set_num_threads",
     "show_config",
     "testing",
     "use_backend",
     "utils",
+    "wrappers",
 ]
 
 #: Where the names live that are not submodules.
