@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinycnn import registry
+from tinycnn import config, ops, registry
 from tinycnn.layers import Layer
 from tinycnn.layers.shapes import Shape
 from tinycnn.saving.onnx.activations import activate, relu
@@ -90,6 +90,9 @@ def _batch_normalization(b: Builder, layer: Any, x: Value) -> Value:
     return b.apply("BatchNormalization", inputs, x.shape, order, epsilon=layer.epsilon, momentum=layer.momentum)
 
 
+_GAMMA_BETA = {"Mul": "gamma", "Add": "beta"}
+
+
 def _standardized(b: Builder, x: str, axes: Sequence[int], epsilon: float) -> str:
     """(x - mean) / sqrt(variance + epsilon) over stored axes."""
     centred = b.node("Sub", x, b.reduced("ReduceMean", x, axes, True))
@@ -97,21 +100,47 @@ def _standardized(b: Builder, x: str, axes: Sequence[int], epsilon: float) -> st
     return b.node("Div", centred, b.node("Sqrt", b.node("Add", variance, b.number(epsilon))))
 
 
-def _scaled(b: Builder, layer: Any, x: Value, axes: Sequence[int]) -> Value:
-    """x * gamma + beta, both of which lie along `axes` of the tensor."""
+def _scaled(b: Builder, layer: Any, x: Value, axes: Sequence[int], weights: Mapping[str, str] = _GAMMA_BETA) -> Value:
+    """x * gamma + beta, both of which lie along `axes` of the tensor; `weights`: operator -> name of the weight."""
     sizes = [x.shape[axis] if axis in axes else 1 for axis in range(len(x.shape))]
-    for op, label in (("Mul", "gamma"), ("Add", "beta")):
+    for op, label in weights.items():
         variable = getattr(layer, label, None)
         if variable is not None:
             x = b.each(op, x, b.weight(layer, label, variable.numpy().reshape(sizes).transpose(x.order)))
     return x
 
 
-def _layer_normalization(b: Builder, layer: Any, x: Value) -> Value:
+def _axes(layer: Any, x: Value) -> list[int]:
+    """The layer's axis, or axes, from 0."""
     given = layer.axis if isinstance(layer.axis, Sequence) else (layer.axis,)
-    axes = [axis % len(x.shape) for axis in given]
-    y = _standardized(b, x.name, [x.stored_axis(axis) for axis in axes], layer.epsilon)
-    return _scaled(b, layer, Value(y, x.shape, x.order), axes)
+    return [axis % len(x.shape) for axis in given]
+
+
+def _stored_axes(layer: Any, x: Value) -> list[int]:
+    """Where they are stored."""
+    return [x.stored_axis(axis) for axis in _axes(layer, x)]
+
+
+def _layer_normalization(b: Builder, layer: Any, x: Value) -> Value:
+    y = _standardized(b, x.name, _stored_axes(layer, x), layer.epsilon)
+    return _scaled(b, layer, Value(y, x.shape, x.order), _axes(layer, x))
+
+
+def _rms_normalization(b: Builder, layer: Any, x: Value) -> Value:
+    """x / sqrt(mean(x ** 2) + epsilon) * scale"""
+    squares = b.reduced("ReduceMean", b.node("Mul", x.name, x.name), _stored_axes(layer, x), True)
+    y = b.each("Div", x, b.node("Sqrt", b.node("Add", squares, b.number(layer.epsilon))))
+    return _scaled(b, layer, y, _axes(layer, x), {"Mul": "scale"})
+
+
+def _unit_normalization(b: Builder, layer: Any, x: Value) -> Value:
+    return Value(_normalized(b, x.name, _stored_axes(layer, x)), x.shape, x.order)
+
+
+def _normalized(b: Builder, x: str, axes: Sequence[int]) -> str:
+    """x divided by its Euclidean norm over stored axes."""
+    squares = b.reduced("ReduceSum", b.node("Mul", x, x), axes, True)
+    return b.node("Div", x, b.node("Sqrt", b.node("Max", squares, b.number(1e-24))))
 
 
 def _group_normalization(b: Builder, layer: Any, x: Value) -> Value:
@@ -141,8 +170,8 @@ def _rescaling(b: Builder, layer: Any, x: Value) -> Value:
 def _normalization(b: Builder, layer: Any, x: Value) -> Value:
     """(x - mean) / max(sqrt(variance), epsilon), or the inverse of it."""
     rank = len(x.shape)
-    mean = np.asarray(layer.mean, b.dtype)
-    deviation = np.maximum(np.sqrt(np.asarray(layer.variance, b.dtype)), np.asarray(1e-7, b.dtype))
+    mean, variance = (ops.convert_to_numpy(statistic).astype(b.dtype) for statistic in (layer.mean, layer.variance))
+    deviation = np.maximum(np.sqrt(variance), b.dtype.type(config.epsilon()))
     mean, deviation = (a.reshape((1,) * (rank - a.ndim) + a.shape).transpose(x.order) for a in (mean, deviation))
     if getattr(layer, "invert", False):
         return b.each("Add", b.each("Mul", x, b.constant(deviation, "deviation")), b.constant(mean, "mean"))
@@ -155,9 +184,12 @@ def _prelu(b: Builder, layer: Any, x: Value) -> Value:
 
 
 def _softmax(b: Builder, layer: Any, x: Value) -> Value:
-    if not hasattr(layer.axis, "__index__"):
-        raise Unsupported(f"axis={layer.axis!r}")
-    return b.each("Softmax", x, axis=x.stored_axis(layer.axis))
+    """Along one axis, or over several: then e ** (x - max) / sum."""
+    axes = _stored_axes(layer, x)
+    if len(axes) == 1:
+        return b.each("Softmax", x, axis=axes[0])
+    raised = b.node("Exp", b.node("Sub", x.name, b.reduced("ReduceMax", x.name, axes, True)))
+    return Value(b.node("Div", raised, b.reduced("ReduceSum", raised, axes, True)), x.shape, x.order)
 
 
 # ---- joints
@@ -196,8 +228,7 @@ def _dot(b: Builder, layer: Any, *xs: Value) -> Value:
         axis = given % len(x.shape)
         name = b.ordered(x)
         if layer.normalize:
-            squares = b.reduced("ReduceSum", b.node("Mul", name, name), [axis], True)
-            name = b.node("Div", name, b.node("Sqrt", b.node("Max", squares, b.number(1e-12))))
+            name = _normalized(b, name, [axis])
         names.append(name)
         terms.append("".join("n" if i == 0 else "z" if i == axis else next(letters) for i in range(len(x.shape))))
     free = "".join(letter for term in terms for letter in term if letter not in "nz")
@@ -233,6 +264,7 @@ _LAYERS: dict[str, Any] = {
     "Normalization": _normalization,
     "PReLU": _prelu,
     "Permute": _permute,
+    "RMSNormalization": _rms_normalization,
     "RandomBrightness": _same,
     "RandomContrast": _same,
     "RandomFlip": _same,
@@ -247,4 +279,5 @@ _LAYERS: dict[str, Any] = {
     "SpatialDropout1D": _same,
     "SpatialDropout2D": _same,
     "Subtract": _merge("Sub"),
+    "UnitNormalization": _unit_normalization,
 }

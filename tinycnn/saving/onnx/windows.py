@@ -182,27 +182,97 @@ def _cropping(b: Builder, layer: Any, x: Value) -> Value:
     return b.apply("Slice", [x.name, starts, ends, b.integers(axes, "axes")], layer.compute_output_shape(x.shape), x.order)
 
 
+#: interpolation -> how Resize is told: cells count by their centres, and there is nothing beyond the edge.
+_INTERPOLATIONS = {
+    "nearest": {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"},
+    "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
+    "bicubic": {"mode": "cubic", "coordinate_transformation_mode": "half_pixel", "cubic_coeff_a": -0.5, "exclude_outside": 1},
+}
+
+
+def _resized(
+    b: Builder, layer: Any, x: Value, axes: Sequence[int], factors: Sequence[float], sizes: Sequence[int] | None, kind: str
+) -> Value:
+    """Scaled along `axes`, by factors or to sizes; channels in front, for some runtimes interpolate along the last axes only."""
+    if kind not in _INTERPOLATIONS:
+        raise Unsupported(f"interpolation={kind!r}")
+    order = channels_front(len(x.shape)) if axes[-1] != len(x.shape) - 1 else straight(len(x.shape))
+    source = b.ordered(x, order)
+    if sizes is None:
+        scale = dict(zip(axes, factors, strict=True))
+        how = [source, "", b.constant(np.array([scale.get(axis, 1) for axis in order], np.float32), "scales")]
+    else:
+        shape = b.node("Slice", b.node("Shape", source), b.integers([0], "starts"), b.integers([2], "ends"))
+        how = [source, "", "", b.node("Concat", shape, b.integers(sizes, "sizes"), axis=0)]
+    return b.apply("Resize", how, layer.compute_output_shape(x.shape), order, **_INTERPOLATIONS[kind])
+
+
 def _up_sampling(b: Builder, layer: Any, x: Value) -> Value:
     """UpSampling1D, UpSampling2D"""
-    axes = [x.stored_axis(axis) for axis in _data_axes(layer, x)]
-    factors = dict(zip(axes, _tuple(layer.size, len(axes)), strict=True))
-    kind = getattr(layer, "interpolation", "nearest")
-    modes = {
-        "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
-        "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
-    }
-    if kind not in modes:
-        raise Unsupported(f"interpolation={kind!r}")
-    if kind == "bilinear":  # some runtimes scale linearly along the last two axes only
-        x = Value(b.ordered(x, _order(layer, x)), x.shape, _order(layer, x))
-        factors = dict(zip((2, 3), _tuple(layer.size, 2), strict=True))
-    scales = b.constant(np.array([factors.get(axis, 1) for axis in range(len(x.shape))], np.float32), "scales")
-    return b.apply("Resize", [x.name, "", scales], layer.compute_output_shape(x.shape), x.order, **modes[kind])
+    axes = _data_axes(layer, x)
+    return _resized(b, layer, x, axes, _tuple(layer.size, len(axes)), None, getattr(layer, "interpolation", "nearest"))
+
+
+def _resizing(b: Builder, layer: Any, x: Value) -> Value:
+    if layer.pad_to_aspect_ratio or layer.antialias:
+        raise Unsupported("padding to an aspect ratio, or antialiasing,")
+    if layer.crop_to_aspect_ratio:
+        return _middle(b, layer, x, layer.interpolation)
+    return _fitted(b, layer, x, layer.interpolation)
+
+
+def _center_crop(b: Builder, layer: Any, x: Value) -> Value:
+    """The middle of large images; small ones are scaled, too."""
+    height, width = _known_sizes(layer, x)
+    if height < layer.height or width < layer.width:
+        return _middle(b, layer, x, "bilinear")
+    return _cut(b, layer, x, (layer.height, layer.width))
+
+
+def _random_crop(b: Builder, layer: Any, x: Value) -> Value:
+    """At inference, the largest window in the middle, scaled."""
+    return _middle(b, layer, x, "bilinear")
+
+
+def _known_sizes(layer: Any, x: Value) -> tuple[int, int]:
+    _check_batch(x)
+    height, width = (x.shape[axis] for axis in _spatial(layer, x))
+    if height is None or width is None:
+        raise Unsupported("images of unknown size")
+    return height, width
+
+
+def _middle(b: Builder, layer: Any, x: Value, kind: str) -> Value:
+    """The largest window with the result's aspect ratio, scaled to its size."""
+    height, width = _known_sizes(layer, x)
+    window = min(height, max(width * layer.height // layer.width, 1)), min(width, max(height * layer.width // layer.height, 1))
+    return _fitted(b, layer, _cut(b, layer, x, window), kind)
+
+
+def _cut(b: Builder, layer: Any, x: Value, window: tuple[int, int]) -> Value:
+    """A window in the middle."""
+    axes = _spatial(layer, x)
+    starts = [((x.shape[axis] or 0) - size) // 2 for axis, size in zip(axes, window, strict=True)]
+    ends = [start + size for start, size in zip(starts, window, strict=True)]
+    bounds = [b.integers(starts, "starts"), b.integers(ends, "ends"), b.integers([x.stored_axis(axis) for axis in axes], "axes")]
+    cut = dict(zip(axes, window, strict=True))
+    return b.apply("Slice", [x.name, *bounds], tuple(cut.get(axis, n) for axis, n in enumerate(x.shape)), x.order)
+
+
+def _check_batch(x: Value) -> None:
+    if len(x.shape) != 4:
+        raise Unsupported("images without a batch")
+
+
+def _fitted(b: Builder, layer: Any, x: Value, kind: str) -> Value:
+    _check_batch(x)
+    return _resized(b, layer, x, _spatial(layer, x), (), (layer.height, layer.width), kind)
 
 
 WINDOWS: dict[str, Any] = {
     "AveragePooling1D": _pooling("AveragePool"),
     "AveragePooling2D": _pooling("AveragePool"),
+    "CenterCrop": _center_crop,
     "Conv1D": _convolution,
     "Conv1DTranspose": _transposed_convolution,
     "Conv2D": _convolution,
@@ -217,6 +287,8 @@ WINDOWS: dict[str, Any] = {
     "GlobalMaxPooling2D": _global_pooling("GlobalMaxPool"),
     "MaxPooling1D": _pooling("MaxPool"),
     "MaxPooling2D": _pooling("MaxPool"),
+    "RandomCrop": _random_crop,
+    "Resizing": _resizing,
     "SeparableConv1D": _separable_convolution,
     "SeparableConv2D": _separable_convolution,
     "UpSampling1D": _up_sampling,
