@@ -267,6 +267,7 @@ def test_tensors_that_are_not_what_they_say(tmp_path, tensor, message):
         (relu(helper.make_node("Dropout", ["x"], ["d", "mask"]), helper.make_node("Not", ["mask"], ["m"])), "only 1 of its results"),
         ([helper.make_node("Constant", [], ["y"], value_strings=["a"])], "not supported"),
         ([helper.make_node("Constant", [], ["y"])], "expected one of numbers"),
+        ([helper.make_node("Sum", ["x", ""], ["y"])], "none of its inputs may be left out"),
         ([helper.make_node("Identity", ["x"], ["y"], then=helper.make_graph([], "g", [], []))], "of a kind that is not supported"),
     ],
 )
@@ -283,6 +284,8 @@ def test_a_small_file_cannot_ask_for_much_memory(tmp_path, monkeypatch):
         saving.load_onnx(saved(tmp_path / "m.onnx", doubling, outputs=[info("v60", "n", None)]))
     with pytest.raises(DataError, match="more than"):
         saving.load_onnx(saved(tmp_path / "m.onnx", relu(), inputs=[info("x", 1, 2**40)]))
+    with pytest.raises(DataError, match="more than"):
+        saving.load_onnx(saved(tmp_path / "m.onnx", relu(), inputs=[info("x", 2**40, 1)]))
     outer = [helper.make_node("Transpose", ["x"], ["t"]), helper.make_node("MatMul", ["t", "x"], ["y"])]
     with pytest.raises(DataError, match="more than"):
         saving.load_onnx(saved(tmp_path / "m.onnx", outer, inputs=[info("x", 1, 2**10)]))

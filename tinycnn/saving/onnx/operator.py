@@ -90,6 +90,8 @@ def check_call(op: str, inputs: Sequence[str], attributes: dict[str, Any]) -> No
                 raise DataError(f"the attribute {name} must be {parameter.annotation}, got {type(attributes[name]).__name__}")
         elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty and bound.arguments[name] == "":
             raise DataError(f"the input {name} must not be left out")
+        elif parameter.kind is parameter.VAR_POSITIONAL and "" in bound.arguments.get(name, ()):
+            raise DataError("none of its inputs may be left out")
 
 
 def whole_numbers(tensor: Tensor, name: str) -> list[int]:

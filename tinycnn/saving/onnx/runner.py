@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn import ops
-from tinycnn.autograd import Tensor, Variable
+from tinycnn.autograd import Tensor, Variable, no_grad
 from tinycnn.errors import ArgumentError, DataError, ShapeError, TinyCNNError
 from tinycnn.layers import Layer
 from tinycnn.layers.input_spec import InputSpec
@@ -25,8 +25,8 @@ _HOMES = (operators, shape_operators, window_operators)
 
 #: What operators raise on inputs that do not fit, apart from tinycnn's own errors.
 _MISFITS = (ArithmeticError, IndexError, TypeError, ValueError)
-#: Cells of all values alive at a time, for one sample: 1 GiB in float32.
-_MAX_CELLS = 2**28
+#: Cells of all values alive at a time, for one sample: 512 MiB in float32.
+_MAX_CELLS = 2**27
 
 
 class OnnxGraph(Layer):
@@ -64,14 +64,18 @@ class OnnxGraph(Layer):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         given = inputs if isinstance(inputs, list) else [inputs]
+        limit = _MAX_CELLS * max([1, *(len(tensor) for tensor in given if tensor.ndim)])
+        results = self._results(given, training, limit)
+        return results if len(results) > 1 else results[0]
+
+    def _results(self, given: Sequence[Tensor], training: bool, limit: int) -> list[Any]:
+        """The outputs, if no more than `limit` cells are needed at a time."""
         values: dict[str, Any] = {}
         for port, tensor in zip(self._graph.inputs, given, strict=True):
             values[port.name] = tensor if tensor.dtype.kind == "f" == np.dtype(port.dtype).kind else ops.cast(tensor, self._dtype_of(port))
-        limit = _MAX_CELLS * max([1, *(len(tensor) for tensor in given if tensor.ndim)])
         for place, step in enumerate(self._graph.steps):
             self._run(step, values, training, limit, place)
-        results = [self._look_up(port.name, values) for port in self._graph.outputs]
-        return results if len(results) > 1 else results[0]
+        return [self._look_up(port.name, values) for port in self._graph.outputs]
 
     def _look_up(self, name: str, values: dict[str, Any]) -> Tensor | None:
         """A value by its name; None for an input that is left out."""
@@ -104,12 +108,24 @@ class OnnxGraph(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         shapes = [input_shape] if len(self._graph.inputs) == 1 else input_shape
         if all(n is not None for shape in shapes for n in shape[1:]):
-            return super().compute_output_shape(input_shape)
+            return self._tried(shapes)
         found = [port.shape for port in self._graph.outputs]
         if None in found:
             raise ShapeError(
                 f"{self.who} has inputs of unknown size {input_shape}, and its file does not say of what shape the outputs are"
             )
+        return found if len(found) > 1 else found[0]
+
+    def _tried(self, shapes: Sequence[Shape]) -> Any:
+        """The outputs' shapes, found by a run on zeros, with one sample for an unknown batch."""
+        zeros = [
+            Tensor.wrap(np.zeros([1 if n is None else n for n in shape], self._dtype_of(port)))
+            for shape, port in zip(shapes, self._graph.inputs, strict=True)
+        ]
+        with no_grad():
+            results = self._results(zeros, False, _MAX_CELLS)
+        is_open = any(shape and shape[0] is None for shape in shapes)
+        found = [(None, *result.shape[1:]) if is_open and result.ndim else result.shape for result in results]
         return found if len(found) > 1 else found[0]
 
     def get_config(self) -> dict[str, Any]:
@@ -143,6 +159,6 @@ def _spec(shape: Shape | None) -> InputSpec:
     """What an input must look like, as far as the file says."""
     if shape is None:
         return InputSpec()
-    if math.prod(n for n in shape[1:] if n) > _MAX_CELLS:
+    if math.prod(n for n in shape if n) > _MAX_CELLS:
         raise DataError(f"an input of shape {shape} has more than {_MAX_CELLS} cells")
     return InputSpec(ndim=len(shape), axes={axis: n for axis, n in enumerate(shape) if n is not None})

@@ -183,7 +183,7 @@ def _cropping(b: Builder, layer: Any, x: Value) -> Value:
 
 
 #: interpolation -> how Resize is told: cells count by their centres, and there is nothing beyond the edge.
-_INTERPOLATIONS = {
+_INTERPOLATIONS: dict[str, dict[str, Any]] = {
     "nearest": {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"},
     "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
     "bicubic": {"mode": "cubic", "coordinate_transformation_mode": "half_pixel", "cubic_coeff_a": -0.5, "exclude_outside": 1},
