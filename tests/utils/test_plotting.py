@@ -39,9 +39,10 @@ def test_says_what_is_missing(tmp_path, monkeypatch):
 
 # ---- History.plot
 def history(**values):
+    """A History of so many epochs; None where there is no value."""
     record = History()
-    record.history.update(values)
-    record.epoch = list(range(len(values.get("loss", ()))))
+    for epoch, logs in enumerate(zip(*values.values(), strict=True)):
+        record.on_epoch_end(epoch, {name: value for name, value in zip(values, logs, strict=True) if value is not None})
     return record
 
 
@@ -68,8 +69,8 @@ def test_into_axes_of_the_users_own():
 
 def test_validations_that_are_fewer_than_epochs():
     pytest.importorskip("matplotlib")
-    figure = history(loss=[4.0, 3.0, 2.0, 1.0], val_loss=[3.5, 1.5]).plot()
-    assert lines(figure.axes[0])["validation"] == ([2, 4], [3.5, 1.5])
+    figure = history(loss=[4.0, 3.0, 2.0, 1.0], val_loss=[3.5, None, None, 1.5]).plot()
+    assert lines(figure.axes[0])["validation"] == ([1, 4], [3.5, 1.5])
 
 
 def test_what_cannot_be_drawn(tmp_path):

@@ -51,6 +51,8 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[float]] = _Record()
         self.epoch: list[int] = []
+        #: Name -> the numbers, from 1, of the epochs that its values are of: there is not a validation after each.
+        self._epochs_of: dict[str, list[int]] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []
@@ -59,6 +61,7 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self._epochs_of.setdefault(name, []).append(epoch + 1)
 
     def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None, metrics: str | Sequence[str] | None = None) -> Any:
         """Draw the curves: a panel for each metric, training and validation together.
@@ -93,7 +96,7 @@ class History(Callback):
             if len(axes) != len(found):
                 raise ArgumentError(f"ax must be one for each of {', '.join(found)} (choose with metrics=), got {len(axes)}")
             figure = axes[0].figure
-        plotting.draw_history(self.history, axes, found, [epoch + 1 for epoch in self.epoch])
+        plotting.draw_history(self.history, axes, found, self._epochs_of)
         if path is not None:
             plotting.save_figure(figure, path)
         return figure

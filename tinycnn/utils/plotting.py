@@ -55,30 +55,29 @@ def history_metrics(history: Mapping[str, Sequence[float]]) -> list[str]:
 
 
 def draw_history(
-    history: Mapping[str, Sequence[float]], axes: Sequence[Any], metrics: Sequence[str], epochs: Sequence[int] | None = None
+    history: Mapping[str, Sequence[float]],
+    axes: Sequence[Any],
+    metrics: Sequence[str],
+    epochs: Mapping[str, Sequence[int]] | None = None,
 ) -> None:
     """Draw the curves of each metric into its own Axes.
 
     Args:
-        history: name -> value of each epoch; `val_<name>` goes with `<name>`. Validations may be fewer than epochs.
+        history: name -> value of each epoch; `val_<name>` goes with `<name>`.
         axes: matplotlib's, one for each of `metrics`.
         metrics: names.
-        epochs: the numbers of the epochs, from 1; default 1, 2, ...
+        epochs: name -> the numbers, from 1, of the epochs that its values are of; default 1, 2, ...
     """
     from matplotlib.ticker import MaxNLocator
 
     for panel, name in zip(axes, metrics, strict=True):
         for prefix, (label, style) in _STYLES.items():
             values = history.get(prefix + name) or []
+            places = (epochs or {}).get(prefix + name, ())
+            if len(places) != len(values):
+                places = range(1, len(values) + 1)
             if values:
-                panel.plot(
-                    _places(epochs, len(values), len(history.get(name) or values)),
-                    values,
-                    markersize=3.5,
-                    linewidth=1.6,
-                    label=label,
-                    **style,
-                )
+                panel.plot(places, values, markersize=3.5, linewidth=1.6, label=label, **style)
         panel.set_title(name.replace("_", " "), color=INK, fontsize=11)
         panel.set_xlabel("epoch", color=INK)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -88,13 +87,6 @@ def draw_history(
         panel.tick_params(colors=INK, labelsize=9)
         if panel.get_legend_handles_labels()[0]:
             panel.legend(frameon=False, fontsize=9)
-
-
-def _places(epochs: Sequence[int] | None, count: int, total: int) -> Sequence[int]:
-    """Where `count` values lie among the epochs: all of them, or spread evenly up to the last, as `validation_freq` spreads them."""
-    numbers = list(epochs) if epochs and len(epochs) >= count else list(range(1, max(total, count) + 1))
-    step = len(numbers) // count
-    return numbers[step - 1 :: step][:count]
 
 
 def plot_history(history: Mapping[str, Sequence[float]], path: str | os.PathLike[str]) -> None:
