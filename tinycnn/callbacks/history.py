@@ -89,8 +89,7 @@ class History(Callback):
         if not found or not set(found) <= set(known):
             raise ArgumentError(f"metrics must be among {', '.join(known) or 'none, for no epoch is finished'}, got {metrics!r}")
         if ax is None:
-            figure = plotting.new_figure(5 * len(found), 3.6)
-            axes = list(figure.subplots(1, len(found), squeeze=False)[0])
+            figure, axes = plotting.history_panels(len(found))
         else:
             axes = [ax] if hasattr(ax, "plot") else list(getattr(ax, "flat", ax))
             if len(axes) != len(found):

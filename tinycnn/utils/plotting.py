@@ -17,13 +17,23 @@ from numpy.typing import ArrayLike
 from tinycnn.errors import ArgumentError
 from tinycnn.saving.atomic import replacing
 
-__all__ = ["draw_history", "history_metrics", "new_figure", "plot_confusion_matrix", "plot_history", "plot_mistakes", "save_figure"]
+__all__ = [
+    "draw_history",
+    "history_metrics",
+    "history_panels",
+    "new_figure",
+    "plot_confusion_matrix",
+    "plot_history",
+    "plot_mistakes",
+    "save_figure",
+]
 
 BLUE, VERMILLION, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#8a8a8a"
 _STYLES = {
     "": ("training", {"color": BLUE, "marker": "o"}),
     "val_": ("validation", {"color": VERMILLION, "marker": "s", "linestyle": "--"}),
 }
+_PANELS_IN_A_ROW = 3
 #: Mistakes in a picture, and in a row of it.
 _MISTAKES, _COLUMNS = 24, 6
 
@@ -52,6 +62,17 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
 def history_metrics(history: Mapping[str, Sequence[float]]) -> list[str]:
     """The names that get a panel each: sorted, the validation's with the training's."""
     return sorted({name.removeprefix("val_") for name in history})
+
+
+def history_panels(count: int) -> tuple[Any, list[Any]]:
+    """A figure with so many panels, three in a row, and their Axes. Raises ModuleNotFoundError if matplotlib is not installed."""
+    columns = max(1, min(count, _PANELS_IN_A_ROW))
+    rows = max(1, math.ceil(count / columns))
+    figure = new_figure(5 * columns, 3.6 * rows)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for panel in axes[count:]:
+        panel.axis("off")
+    return figure, axes[:count]
 
 
 def draw_history(
@@ -85,7 +106,7 @@ def draw_history(
         panel.spines[["top", "right"]].set_visible(False)
         panel.spines[["left", "bottom"]].set_color(FAINT)
         panel.tick_params(colors=INK, labelsize=9)
-        if panel.get_legend_handles_labels()[0]:
+        if len(panel.get_legend_handles_labels()[0]) > 1:
             panel.legend(frameon=False, fontsize=9)
 
 
@@ -102,8 +123,8 @@ def plot_history(history: Mapping[str, Sequence[float]], path: str | os.PathLike
         OSError: the file cannot be written.
     """
     metrics = history_metrics(history)
-    figure = new_figure(5 * max(1, len(metrics)), 3.6)
-    draw_history(history, figure.subplots(1, max(1, len(metrics)), squeeze=False)[0][: len(metrics)], metrics)
+    figure, axes = history_panels(len(metrics))
+    draw_history(history, axes, metrics)
     save_figure(figure, path)
 
 
@@ -125,7 +146,7 @@ def plot_confusion_matrix(labels: ArrayLike, predicted: ArrayLike, class_names: 
     table = np.zeros((count, count), np.int64)
     np.add.at(table, (np.asarray(labels), np.asarray(predicted)), 1)
     parts = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    figure = new_figure(2.4 + 0.62 * count, 1.9 + 0.56 * count)
+    figure = new_figure(max(5.5, 2.4 + 0.62 * count), max(4.0, 1.9 + 0.56 * count))
     axes = figure.subplots()
     # the root tells few from none, for mistakes are few
     picture = axes.imshow(np.sqrt(parts), cmap="Blues", vmin=0, vmax=1)
@@ -172,7 +193,7 @@ def plot_mistakes(
     wrong = np.flatnonzero(taken != truth)
     shown = wrong[np.argsort(-chances[wrong, taken[wrong]], kind="stable")][:_MISTAKES]
     rows = max(1, math.ceil(len(shown) / _COLUMNS))
-    figure = new_figure(1.75 * _COLUMNS, 0.7 + 2.05 * rows)
+    figure = new_figure(1.75 * _COLUMNS, 0.4 + 2.15 * rows)
     panels = figure.subplots(rows, _COLUMNS, squeeze=False).reshape(-1)
     for panel, index in zip(panels, shown, strict=False):
         panel.imshow(pixels[index], cmap="gray_r" if pixels.ndim == 3 else None, interpolation="nearest")
