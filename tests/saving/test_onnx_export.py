@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinycnn import activations, registry, saving
+from tinycnn import activations, ops, registry, saving
 from tinycnn.errors import ArgumentError, BackendError, NotBuiltError
 from tinycnn.layers import (
     Activation,
@@ -95,7 +95,7 @@ def test_every_layer(tmp_path, name, shape, arguments):
 
 def test_no_layer_is_forgotten():
     """A layer that is neither converted nor listed here: write a converter, or say here that there are no words for it."""
-    known = {"Sequential", "Functional", "Lambda"}
+    known = {"Sequential", "Functional", "Lambda", "Operation"}
     missing = {
         cls.__name__
         for cls in map(lambda n: registry.lookup("layer", n), registry.names("layer"))  # noqa: C417
@@ -189,6 +189,17 @@ def test_an_output_may_be_an_input_or_come_twice(tmp_path):
 def test_integers_are_cast(tmp_path):
     model = shaken(Sequential([Input((4, 4, 1), dtype="uint8"), Conv2D(2, 2)]))
     compare(model, tmp_path, np.random.default_rng(0).integers(0, 9, (2, 4, 4, 1), dtype=np.uint8))
+
+
+def test_operations(tmp_path):
+    x = Input((5, 5, 2))
+    y = Conv2D(3, 3)(x)
+    z = 2 * ops.tanh(y) - y / 4 + ops.square(y) ** 0.5
+    z = ops.concatenate([z, ops.maximum(y, 0.1)])
+    model = shaken(Model(x, [ops.mean(z, axis=(1, 2)), ops.sum(-z, axis=-1), z + np.arange(6)]))
+    compare(model, tmp_path, images(2, 5, 5, 2))
+    with pytest.raises(ArgumentError, match=r"the operation 'flip' of 'flip' \(Operation\)"):
+        Model(x, ops.flip(x, 1)).export(tmp_path / "m.onnx")
 
 
 # ---- what it refuses

@@ -13,8 +13,9 @@ from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.merging import *  # noqa: F403
 from tinycnn.layers.normalization import BatchNormalization
+from tinycnn.layers.operation import Operation
 from tinycnn.layers.pooling import *  # noqa: F403
-from tinycnn.layers.symbolic import SymbolicTensor
+from tinycnn.layers.symbolic import KerasTensor, SymbolicTensor
 from tinycnn.saving import configurable
 
 __all__ = [
@@ -30,8 +31,10 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "KerasTensor",
     "Layer",
     "LeakyReLU",
+    "Operation",
     "Permute",
     "ReLU",
     "Reshape",

@@ -6,6 +6,7 @@ from tinycnn.ops.array import *  # noqa: F403
 from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, shape, stop_gradient
 from tinycnn.ops.math import *  # noqa: F403
 from tinycnn.ops.nn import *  # noqa: F403
+from tinycnn.ops.symbolic import drawable
 
 __all__ = [
     "Tensor",
@@ -21,4 +22,7 @@ __all__ = [
     *nn.__all__,
 ]
 
+for _name in __all__:
+    if not isinstance(globals()[_name], type) and callable(globals()[_name]):
+        globals()[_name] = drawable(globals()[_name])
 operators.install()

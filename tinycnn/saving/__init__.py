@@ -1,23 +1,41 @@
-"""File formats. Every file is written by `atomic`; a file never names code.
+"""Files, under the names of `keras.saving`. Every file is written by `atomic`; a file never names code.
 
-What reads and writes whole models stands above the models, so this door opens lazily: `export_onnx`, `load_onnx`.
+`load_model`, `save_model` and the functions for ONNX stand a floor higher, with the models, and are found when they are first named.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tinycnn.saving.custom import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 
-    export_onnx: Callable[..., None]
-    load_onnx: Callable[..., Any]
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "export_onnx",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "load_model",
+    "load_onnx",
+    "register_keras_serializable",
+    "save_model",
+]
 
-__all__ = ["export_onnx", "load_onnx"]
-
-#: Public name -> where it lives.
-_HOMES = {"export_onnx": "tinycnn.saving.onnx", "load_onnx": "tinycnn.saving.onnx"}
+_HOMES = {
+    "export_onnx": "tinycnn.saving.onnx",
+    "load_model": "tinycnn.models",
+    "load_onnx": "tinycnn.saving.onnx",
+    "save_model": "tinycnn.models",
+}
 
 
 def __getattr__(name: str) -> Any:

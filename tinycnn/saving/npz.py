@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from tinycnn.errors import DataError
 from tinycnn.saving.atomic import replacing
 
-__all__ = ["read_arrays", "write_arrays"]
+__all__ = ["DAMAGE", "read_arrays", "write_arrays"]
 
 #: What zipfile, its decompressors and numpy.lib.format raise on files that are not what they should be: OSError for a seek to nowhere.
-_DAMAGE = (
+DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
     *(ArithmeticError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError),
 )
@@ -60,7 +60,7 @@ def _read(file: IO[bytes], path: str, expected: Mapping[str, NDArray[Any]]) -> d
             return {name: _read_member(archive, name, like) for name, like in expected.items()}
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: not a weights file, or damaged ({type(error).__name__}: {error})") from None
 
 

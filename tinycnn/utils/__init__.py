@@ -5,6 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tinycnn.saving import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from tinycnn.utils.numerical import normalize, to_categorical
 from tinycnn.utils.progress import Progbar
 from tinycnn.utils.session import clear_session, set_random_seed
@@ -13,12 +21,18 @@ if TYPE_CHECKING:
     from tinycnn.utils.model_visualization import model_to_dot, model_to_text, plot_model
 
 __all__ = [
+    "CustomObjectScope",
     "Progbar",
     "clear_session",
+    "custom_object_scope",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
     "model_to_dot",
     "model_to_text",
     "normalize",
     "plot_model",
+    "register_keras_serializable",
     "set_random_seed",
     "to_categorical",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from tinycnn.errors import NotBuiltError
 from tinycnn.layers import Layer
+from tinycnn.layers.tree import leaves
 from tinycnn.models import Model, graph
 
 __all__ = ["Box", "Drawing", "draw"]
@@ -71,20 +72,19 @@ def _enter(drawing: Drawing, model: Model, sources: Sequence[int] | None, inside
     Args:
         sources: the boxes that its inputs come from; None for the outermost model.
     """
-    makers: dict[int, int] = {}  # id of a symbolic tensor -> key of its box
-    given = dict(zip(map(id, model.inputs), sources or (), strict=False))
-    for call in graph.trace(model.inputs, model.outputs)[0]:
-        read = [makers[id(tensor)] for tensor in call.inputs] if call.inputs else [given[id(t)] for t in call.outputs if id(t) in given]
+    makers = dict(zip(map(id, model.inputs), sources or (), strict=False))
+    for call in graph.trace(model.inputs, model.outputs).nodes:
+        results = leaves(call.outputs)
+        read = [makers[id(tensor)] for tensor in call.inputs or results if id(tensor) in makers]
         if expand and isinstance(call.layer, Model) and call.layer.inputs and call.inputs:
             made = _enter(drawing, call.layer, read, (*inside, call.layer.name), expand)
-            makers |= {id(tensor): made[tensor.index or 0] for tensor in call.outputs}
+            makers |= {id(tensor): made[tensor.index] for tensor in results}
             continue
         key = len(drawing.boxes)
-        shapes_in = [tensor.shape for tensor in call.inputs or call.outputs]
-        shapes_out = [tensor.shape for tensor in call.outputs]
-        drawing.boxes.append(Box(key, call.layer, _single(shapes_in), _single(shapes_out), inside, 0))
+        shapes_in = [tensor.shape for tensor in call.inputs or results]
+        drawing.boxes.append(Box(key, call.layer, _single(shapes_in), _single([t.shape for t in results]), inside, 0))
         drawing.arrows += [(source, key) for source in dict.fromkeys(read)]
-        makers |= {id(tensor): key for tensor in call.outputs}
+        makers |= {id(tensor): key for tensor in results}
     return [makers[id(tensor)] for tensor in model.outputs]
 
 

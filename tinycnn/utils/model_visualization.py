@@ -42,7 +42,7 @@ class _Wanted:
 
     def head(self, box: Box) -> str:
         """The first line."""
-        kind = type(box.layer).__name__
+        kind = getattr(box.layer, "function", type(box.layer).__name__)  # of an operation, what it does
         name = f"{box.layer.name} ({kind})" if self.names else kind
         return f"{name}, call {box.call}" if box.call else name
 
@@ -56,9 +56,9 @@ class _Wanted:
             found.append(("input", _shape(box.input_shape)))
         if self.shapes:
             found.append(("output", _shape(box.output_shape)))
-        if self.dtype:
+        if self.dtype and hasattr(box.layer, "dtype"):
             found.append(("dtype", str(box.layer.dtype)))
-        if self.trainable and box.layer.weights:
+        if self.trainable and getattr(box.layer, "weights", None):
             found.append(("trainable", "yes" if box.layer.trainable else "no"))
         return found
 

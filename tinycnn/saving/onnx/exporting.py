@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from tinycnn.errors import ArgumentError, NotBuiltError
+from tinycnn.layers.operation import Operation
+from tinycnn.layers.symbolic import Node
+from tinycnn.layers.tree import leaves
 from tinycnn.models import graph
 from tinycnn.models.model import Model
 from tinycnn.saving.atomic import replacing
 from tinycnn.saving.onnx.builder import Builder, Unsupported, Value, straight
 from tinycnn.saving.onnx.layers import convert_layer
+from tinycnn.saving.onnx.operations import convert_operation
 from tinycnn.saving.onnx.package import load_onnx_package, newest_opset
 from tinycnn.version import __version__
 
@@ -85,10 +89,9 @@ def _input(b: Builder, name: str, tensor: Any) -> Value:
 
 def _write(b: Builder, model: Model, inputs: Sequence[Value], problems: list[str]) -> list[Value]:
     """The nodes of a model, and of the models in it; what cannot be written is added to `problems`."""
-    calls, _ = graph.trace(model.inputs, model.outputs)
     values = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
     scope = b.scope
-    for call in calls:
+    for call in graph.trace(model.inputs, model.outputs).nodes:
         if not call.inputs:
             continue
         read = [values[id(tensor)] for tensor in call.inputs]
@@ -96,28 +99,27 @@ def _write(b: Builder, model: Model, inputs: Sequence[Value], problems: list[str
         if isinstance(call.layer, Model) and call.layer.inputs:
             made = _write(b, call.layer, read, problems)
         else:
-            made = _call(b, call.layer, read, call.takes_list, len(call.outputs), problems)
-        for tensor in call.outputs:
-            values[id(tensor)] = made[tensor.index or 0]
+            made = _call(b, call, read, problems)
+        values |= {id(tensor): made[tensor.index] for tensor in leaves(call.outputs)}
     b.scope = scope
     return [values[id(tensor)] for tensor in model.outputs]
 
 
-def _call(b: Builder, layer: Any, read: list[Value], takes_list: bool, count: int, problems: list[str]) -> list[Value]:
-    """One call of one layer. What stands for the result of an unsupported one has its shape and no more."""
+def _call(b: Builder, call: Node, read: list[Value], problems: list[str]) -> list[Value]:
+    """One call of one layer. What stands for the results of an unsupported one has their shapes and no more."""
+    layer = call.layer
     try:
-        if np.dtype(layer.dtype) != b.dtype:
+        if np.dtype(getattr(layer, "dtype", b.dtype)) != b.dtype:
             raise Unsupported(f"dtype {layer.dtype} in a model of {b.dtype}")
+        if isinstance(layer, Operation):
+            return [convert_operation(b, call, read)]
         return [convert_layer(b, layer, read)]
     except Unsupported as reason:
         what = "" if str(reason) == "the layer" else f"{reason} of "
         problem = f"{what}{layer.name!r} ({type(layer).__name__})"
         if problem not in problems:
             problems.append(problem)
-        shapes = [value.shape for value in read]
-        found = layer.compute_output_shape(shapes if takes_list else shapes[0])
-        several = found if count > 1 or isinstance(found, list) else [found]
-        return [Value("", tuple(shape), straight(len(shape))) for shape in several]
+        return [Value("", tensor.shape, straight(len(tensor.shape))) for tensor in leaves(call.outputs)]
 
 
 def _proto(onnx: Any, model: Model, b: Builder, names_out: Sequence[str], outputs: Sequence[Value]) -> Any:
