@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         saving,
         testing,
         utils,
+        wrappers,
     )
     from tinycnn.autograd import Tensor, Variable, no_grad
     from tinycnn.kernels.select import available_backends, backend, get_num_threads, set_num_threads, show_config, use_backend
@@ -76,6 +77,7 @@ __all__ = [
     "testing",
     "use_backend",
     "utils",
+    "wrappers",
 ]
 
 #: Where the names live that are not submodules.
