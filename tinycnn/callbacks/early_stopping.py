@@ -30,6 +30,8 @@ class EarlyStopping(MonitorCallback):
         best_epoch: the epoch of the best value.
     """
 
+    resumed = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",

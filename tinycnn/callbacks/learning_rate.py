@@ -59,6 +59,8 @@ class ReduceLROnPlateau(MonitorCallback):
         ArgumentError: factor is not between 0 and 1.
     """
 
+    resumed = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

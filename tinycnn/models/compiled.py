@@ -6,7 +6,7 @@ from typing import Any
 
 from tinycnn import optimizers
 from tinycnn.autograd import no_grad
-from tinycnn.data import ArrayData, pack
+from tinycnn.data import ArrayData, check_count, pack
 from tinycnn.errors import ArgumentError, NotBuiltError
 from tinycnn.layers import Layer, SymbolicTensor
 from tinycnn.layers.shapes import Shape
@@ -24,6 +24,8 @@ class Compiled(Layer):
     #: Set it to end the training (see `Callback`).
     stop_training: bool = False
     optimizer: Any = None
+    #: Batches between two calls of the callbacks' batch hooks.
+    steps_per_execution: int = 1
     _objective: Objective | None = None
     #: Whether layers may run fused (see `fusion`).
     _fuses: bool = False
@@ -51,15 +53,14 @@ class Compiled(Layer):
             metrics: a list of anything `metrics.get` takes; "accuracy" is chosen by the shapes of outputs and targets.
             weighted_metrics: metrics that use sample weights and class weights.
             run_eagerly: as jit_compile=False.
-            steps_per_execution: must be 1: there is no graph to run several steps of.
+            steps_per_execution: batches between two calls of the callbacks' batch hooks. Steps run one by one in any case.
             jit_compile: "auto" and True allow layers to be run fused; False runs them one by one. The results agree within rounding.
             auto_scale_loss: means nothing here: it is for float16.
 
         Raises:
             ArgumentError, DTypeError: naming the argument; what was compiled before stays.
         """
-        if steps_per_execution != 1:
-            raise ArgumentError(f"steps_per_execution must be 1, got {steps_per_execution!r}")
+        check_count(steps_per_execution, "steps_per_execution")
         if jit_compile not in ("auto", True, False):
             raise ArgumentError(f"jit_compile must be 'auto', True or False, got {jit_compile!r}")
         if run_eagerly and jit_compile is True:
@@ -67,6 +68,7 @@ class Compiled(Layer):
         chosen = optimizers.get(optimizer)
         self._objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         self.optimizer = chosen
+        self.steps_per_execution = steps_per_execution
         self._fuses = bool(jit_compile) and not run_eagerly
         self._steps = None
         self.stop_training = False
@@ -86,11 +88,20 @@ class Compiled(Layer):
         """Names of what `evaluate` returns."""
         return [] if self._objective is None else self._objective.names
 
-    def _compiled(self, method: str) -> Objective:
-        """The objective; NotBuiltError if there is none, or nothing to minimise."""
+    @property
+    def objective_signature(self) -> Any:
+        """The names and shapes that losses and metrics were chosen for, plain data; can be set, to choose them before there is data."""
+        return None if self._objective is None else self._objective.signature
+
+    @objective_signature.setter
+    def objective_signature(self, signature: Any) -> None:
+        self._compiled("fit", needs_loss=False).signature = signature
+
+    def _compiled(self, method: str, needs_loss: bool = True) -> Objective:
+        """The objective; NotBuiltError if there is none, or nothing to minimise where that is needed."""
         if self._objective is None:
             raise NotBuiltError(f"{method}() needs a compiled model: call compile(optimizer, loss) first")
-        if not self._objective.has_loss():
+        if needs_loss and not self._objective.has_loss():
             raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
         return self._objective
 
@@ -106,8 +117,11 @@ class Compiled(Layer):
             raise ArgumentError("y must be given")
         with undone_on_error(self):
             shapes = self._predicted_shapes(data)
-            names = self.output_names or ([f"output_{i + 1}" for i in range(len(shapes))] if len(shapes) > 1 else ["output"])
-            self._compiled("fit").resolve(names, data.y, shapes)
+            self._compiled("fit").resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
+
+    def _names_of_outputs(self, count: int) -> list[str]:
+        """The names of so many outputs; made up where the model does not know them."""
+        return self.output_names or ([f"output_{i + 1}" for i in range(count)] if count > 1 else ["output"])
 
     @property
     def inputs(self) -> list[SymbolicTensor]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn import losses, metrics
@@ -65,6 +66,10 @@ class Objective:
         """The names in `results`."""
         return list(self._named)
 
+    def names_by_id(self) -> dict[int, str]:
+        """id of a metric -> its name in `results`."""
+        return {id(metric): name for name, metric in self._named.items()}
+
     def has_loss(self) -> bool:
         """Whether anything was given to be minimised."""
         parts = self._loss.values() if isinstance(self._loss, Mapping) else self._loss if isinstance(self._loss, list) else [self._loss]
@@ -103,6 +108,18 @@ class Objective:
         self._outputs, self._resolved_for = outputs, key
         self._name_results(names)
 
+    @property
+    def signature(self) -> list[list[Any]] | None:
+        """What `resolve` has seen, plain data; None before."""
+        return None if self._resolved_for is None else [[name, list(target), list(output)] for name, target, output in self._resolved_for]
+
+    @signature.setter
+    def signature(self, signature: list[list[Any]] | None) -> None:
+        """`resolve` without data."""
+        if signature is not None:
+            names, targets, outputs = zip(*signature, strict=True)
+            self.resolve(names, [np.zeros((0, *shape), np.int64) for shape in targets], [(None, *shape) for shape in outputs])
+
     def _name_results(self, names: Sequence[str]) -> None:
         """Who reports under which name; several outputs put their own names first."""
         named: dict[str, Metric] = {"loss": self._total}
@@ -126,8 +143,9 @@ class Objective:
         weights: Sequence[NDArray[Any] | None],
         penalties: Sequence[Tensor],
         size: int,
+        noted: bool = True,
     ) -> Tensor:
-        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties; noted in the means."""
+        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties; in the means, if `noted`."""
         terms: list[Tensor] = []
         for output, target, prediction, weight in zip(self._outputs, y, predictions, weights, strict=True):
             if output.loss is None:
@@ -139,8 +157,13 @@ class Objective:
         total, *others = [*terms, *penalties]
         for term in others:
             total = total + term
-        self._total.update_state(float(total.data), size)
+        if noted:
+            self._total.update_state(float(total.data), size)
         return total
+
+    def note(self, total: Tensor, size: int) -> None:
+        """Note the total loss of a batch of `size` samples in its mean."""
+        self._total.update_state(float(total.data), size)
 
     def update_metrics(self, y: Sequence[NDArray[Any]], predictions: Sequence[Tensor], weights: Sequence[NDArray[Any] | None]) -> None:
         """Note a batch in the metrics."""
