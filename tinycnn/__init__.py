@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         autograd,
         callbacks,
         config,
+        data,
         datasets,
         initializers,
         layers,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tinycnn.kernels.select import available_backends, backend, get_num_threads, set_num_threads, show_config, use_backend
     from tinycnn.layers import Input
     from tinycnn.models import Model, Sequential
+    from tinycnn.ops import from_dlpack
 
 __all__ = [
     "Input",
@@ -53,8 +55,10 @@ __all__ = [
     "backend",
     "callbacks",
     "config",
+    "data",
     "datasets",
     "errors",
+    "from_dlpack",
     "get_num_threads",
     "initializers",
     "layers",
@@ -80,6 +84,7 @@ _HOMES = {
     "Sequential": "tinycnn.models",
     "Tensor": "tinycnn.ops",  # through ops, which gives Tensor its operators
     "Variable": "tinycnn.ops",
+    "from_dlpack": "tinycnn.ops",
     "no_grad": "tinycnn.autograd",
     **dict.fromkeys(
         ("available_backends", "backend", "get_num_threads", "set_num_threads", "show_config", "use_backend"), "tinycnn.kernels.select"

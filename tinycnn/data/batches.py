@@ -87,30 +87,39 @@ class ArrayBatches:
         return np.concatenate([shuffled.ravel(), numbers[whole * self.batch_size :]])
 
     def _cut(self, order: NDArray[np.int64] | None, first: int) -> Iterator[Batch]:
-        readers = [[self._reader(a, kind, order) for a in arrays] for kind, arrays in self.data.parts()]
-        for start in range(first, self.data.size, self.batch_size):
-            stop = min(start + self.batch_size, self.data.size)
-            x, y, weights = ([read(start, stop) for read in group] for group in readers)
-            yield Batch(x, y, weights, self.data.structure, stop - start, self.data.y_structure)
+        data = self.data
+        x, y, weights = ([self._reader(a, kind, order is not None) for a in arrays] for kind, arrays in data.parts())
+        for start in range(first, data.size, self.batch_size):
+            stop = min(start + self.batch_size, data.size)
+            rows = slice(start, stop) if order is None else order[start:stop]
+            yield Batch(
+                [read(rows) for read in x],
+                [read(rows) for read in y],
+                [read(rows) for read in weights],
+                data.structure,
+                stop - start,
+                data.y_structure,
+            )
 
-    def _reader(self, array: NDArray[Any] | None, kind: str, order: NDArray[np.int64] | None) -> Callable[[int, int], Any]:
-        """A function (start, stop) -> the rows at these places of the order, in the dtype they shall have; None for no array."""
+    def _reader(self, array: NDArray[Any] | None, kind: str, shuffled: bool) -> Callable[[Any], Any]:
+        """A function of a slice, or of row numbers, that gives those rows in the dtype they shall have; None for no array."""
         if array is None:
-            return lambda start, stop: None
+            return lambda rows: None
         dtype = array.dtype.newbyteorder("=") if kind == "y" and array.dtype.kind != "f" else self.dtype
-        if order is None:
-            return lambda start, stop: array[start:stop].astype(dtype, copy=False)
-        if not (array.flags.c_contiguous and array.flags.aligned):  # np.take would copy all of it, each time
-            return lambda start, stop: array[order[start:stop]].astype(dtype, copy=False)
+        if not shuffled or not (array.flags.c_contiguous and array.flags.aligned):  # `take` would copy all of it, each time
+            return lambda rows: array[rows].astype(dtype, copy=False)
         gathered = np.empty((self.batch_size, *array.shape[1:]), array.dtype)
-        converted = gathered if array.dtype == dtype else np.empty(gathered.shape, dtype)
+        converts = array.dtype != dtype
+        converted = np.empty(gathered.shape, dtype) if converts else gathered
 
-        def gather(start: int, stop: int) -> NDArray[Any]:
-            rows = gathered[: stop - start]
-            np.take(array, order[start:stop], axis=0, out=rows, mode="clip")  # the other modes go through a copy
-            if converted is not gathered:
-                np.copyto(converted[: stop - start], rows, casting="unsafe")
-            return converted[: stop - start]
+        def gather(rows: NDArray[np.int64]) -> NDArray[Any]:
+            into, result = gathered, converted
+            if len(rows) < self.batch_size:
+                into, result = gathered[: len(rows)], converted[: len(rows)]
+            array.take(rows, 0, into, "clip")  # the other modes go through a copy
+            if converts:
+                np.copyto(result, into, casting="unsafe")
+            return result
 
         return gather
 

@@ -3,7 +3,7 @@
 from tinycnn.autograd import Tensor, Variable
 from tinycnn.ops import array, math, nn, operators
 from tinycnn.ops.array import *  # noqa: F403
-from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, shape, stop_gradient
+from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, from_dlpack, shape, stop_gradient
 from tinycnn.ops.math import *  # noqa: F403
 from tinycnn.ops.nn import *  # noqa: F403
 
@@ -14,6 +14,7 @@ __all__ = [
     "cast",
     "convert_to_numpy",
     "convert_to_tensor",
+    "from_dlpack",
     "shape",
     "stop_gradient",
     *array.__all__,
