@@ -143,7 +143,9 @@ def test_a_model_without_call_or_targets() -> None:
     assert history["own"] == [1.0] * 30
     assert history["error"][-1] < 0.9 * history["error"][0]
     assert set(seen[0]) == {"error", "own"}
-    assert model.evaluate(X, batch_size=N, verbose=0) == pytest.approx(float(np.mean((model.decoder(model.encoder(X)).numpy() - X) ** 2)), rel=1e-5)
+    assert model.evaluate(X, batch_size=N, verbose=0) == pytest.approx(
+        float(np.mean((model.decoder(model.encoder(X)).numpy() - X) ** 2)), rel=1e-5
+    )
     assert model.predict(X, verbose=0).shape == (N, 2)
 
 

@@ -82,6 +82,7 @@ class BackupAndRestore(Callback):
         self._batches = 0  # since the last saving
         self._last_batch = -1
         self._kept_everything = True
+        self._latest_is_readable = True
 
     # ---- hooks
     def set_callbacks(self, callbacks: list[Callback]) -> None:
@@ -128,9 +129,11 @@ class BackupAndRestore(Callback):
     # ---- files
     def _read(self) -> Arrays | None:
         """The last state that can be read; None if there is none."""
+        self._latest_is_readable = True
         try:
             return read_all_arrays(self._latest)
         except (OSError, DataError) as error:
+            self._latest_is_readable = False
             if self.double_checkpoint and self._previous.exists():
                 return read_all_arrays(self._previous)
             if isinstance(error, FileNotFoundError):
@@ -146,9 +149,10 @@ class BackupAndRestore(Callback):
         stopped = batches == 0 and bool(self.model.stop_training)
         meta |= {"epoch": epoch, "batches": batches, "since_saving": self._batches, "stopped": stopped}
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-        if self.double_checkpoint and self._latest.exists():
+        if self.double_checkpoint and self._latest_is_readable:
             os.replace(self._latest, self._previous)
         write_arrays(self._latest, arrays)
+        self._latest_is_readable = True
 
     # ---- the state
     def _state(self) -> tuple[Arrays, dict[str, Any]]:
@@ -163,7 +167,7 @@ class BackupAndRestore(Callback):
             "python": python_random.getstate(),
             "numpy": [name, *rest],
             "data": self.model.fit_data.position,
-            "objective": self.model.objective_signature,
+            "objective": self.model.objective_shapes,
         }
         for kind, owners in self._owners().items():
             meta[kind] = []
@@ -191,7 +195,7 @@ class BackupAndRestore(Callback):
         except (TinyCNNError, KeyError) as error:
             raise ArgumentError(f"the state in {self.backup_dir} is that of another model or optimizer: {error}") from None
         model.fit_data.position = meta["data"]
-        model.objective_signature = meta["objective"]
+        model.objective_shapes = meta["objective"]
         for kind, owners in self._owners().items():
             for i, ((owner, _), (class_name, plain)) in enumerate(zip(owners, meta[kind], strict=False)):
                 if class_name == type(owner).__name__:  # else `fit` was given other callbacks

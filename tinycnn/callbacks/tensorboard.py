@@ -177,9 +177,9 @@ def _images(weights: NDArray[Any]) -> NDArray[Any] | None:
 
 def _add_graph(writer: Any, model: Any) -> None:
     """The layers as nodes, linked as they were drawn first; without links where a model was not drawn."""
+    from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.graph_pb2 import GraphDef
     from tensorboardX.proto.node_def_pb2 import NodeDef
-    from tensorboardX.proto.step_stats_pb2 import RunMetadata
     from tensorboardX.proto.versions_pb2 import VersionDef
 
     makers = {id(tensor): layer.name for layer in model.layers for tensor in _drawn(layer, "output")}
@@ -189,7 +189,8 @@ def _add_graph(writer: Any, model: Any) -> None:
     for layer in model.layers:
         sources = [makers[id(tensor)] for tensor in _drawn(layer, "input") if makers.get(id(tensor), layer.name) != layer.name]
         nodes.append(NodeDef(name=layer.name, op=type(layer).__name__, input=sources))
-    writer.file_writer.add_graph((GraphDef(node=nodes, versions=VersionDef(producer=22)), RunMetadata()))
+    graph = GraphDef(node=nodes, versions=VersionDef(producer=22))
+    writer.file_writer.add_event(Event(graph_def=graph.SerializeToString()))
 
 
 def _drawn(layer: Any, end: str) -> list[Any]:

@@ -89,13 +89,14 @@ class Compiled(Layer):
         return [] if self._objective is None else self._objective.names
 
     @property
-    def objective_signature(self) -> Any:
-        """The names and shapes that losses and metrics were chosen for, plain data; can be set, to choose them before there is data."""
-        return None if self._objective is None else self._objective.signature
+    def objective_shapes(self) -> Any:
+        """The shapes that losses and metrics were chosen for, plain data; can be set, to choose them before there is data."""
+        return None if self._objective is None else self._objective.shapes
 
-    @objective_signature.setter
-    def objective_signature(self, signature: Any) -> None:
-        self._compiled("fit", needs_loss=False).signature = signature
+    @objective_shapes.setter
+    def objective_shapes(self, shapes: Any) -> None:
+        if shapes is not None:
+            self._compiled("fit", needs_loss=False).resolve_shapes(self._names_of_outputs(len(shapes)), shapes)
 
     def _compiled(self, method: str, needs_loss: bool = True) -> Objective:
         """The objective; NotBuiltError if there is none, or nothing to minimise where that is needed."""

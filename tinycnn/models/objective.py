@@ -109,16 +109,13 @@ class Objective:
         self._name_results(names)
 
     @property
-    def signature(self) -> list[list[Any]] | None:
-        """What `resolve` has seen, plain data; None before."""
-        return None if self._resolved_for is None else [[name, list(target), list(output)] for name, target, output in self._resolved_for]
+    def shapes(self) -> list[list[list[int]]] | None:
+        """The shapes of a target and an output that `resolve` has seen for each output, without the batch; None before."""
+        return None if self._resolved_for is None else [[list(target), list(output)] for _, target, output in self._resolved_for]
 
-    @signature.setter
-    def signature(self, signature: list[list[Any]] | None) -> None:
-        """`resolve` without data."""
-        if signature is not None:
-            names, targets, outputs = zip(*signature, strict=True)
-            self.resolve(names, [np.zeros((0, *shape), np.int64) for shape in targets], [(None, *shape) for shape in outputs])
+    def resolve_shapes(self, names: Sequence[str], shapes: Sequence[Sequence[Sequence[int]]]) -> None:
+        """`resolve` without data, by what `shapes` was."""
+        self.resolve(names, [np.zeros((0, *target), np.int64) for target, _ in shapes], [(None, *output) for _, output in shapes])
 
     def _name_results(self, names: Sequence[str]) -> None:
         """Who reports under which name; several outputs put their own names first."""
