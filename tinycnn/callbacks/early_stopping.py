@@ -75,7 +75,7 @@ class EarlyStopping(MonitorCallback):
             self.best_epoch = epoch
             if self.goal is None or self.is_better(value, self.goal):
                 self.wait = 0
-                return
+            return
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
