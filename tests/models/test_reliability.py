@@ -1,0 +1,103 @@
+"""What a training or a prediction survives. `benchmarks/faults/` has the same in large."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinycnn.callbacks import LambdaCallback
+from tinycnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
+from tinycnn.models import Sequential
+from tinycnn.utils import PyDataset, set_random_seed
+
+X = np.sin(np.arange(64 * 8 * 8) * 0.7).reshape(64, 8, 8, 1).astype(np.float32)
+Y = np.cos(np.arange(64.0))[:, None]
+
+
+def build() -> Sequential:
+    set_random_seed(0)
+    layers = [Conv2D(8, 3, activation="relu"), MaxPooling2D(), BatchNormalization(), Dropout(0.2), Flatten(), Dense(1)]
+    model = Sequential([Input((8, 8, 1)), *layers])
+    model.compile("adam", "mse")
+    model.fit(X, Y, batch_size=16, epochs=1, verbose=0)
+    return model
+
+
+def test_predict_from_eight_threads() -> None:
+    model = build()
+    expected = [model.predict(X[8 * i : 8 * i + 8], verbose=0) for i in range(8)]
+    wrong: list[Any] = []
+
+    def work(i: int) -> None:
+        for _ in range(20):
+            got = model.predict(X[8 * i : 8 * i + 8], verbose=0)
+            if got.tobytes() != expected[i].tobytes():
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_trains_and_predicts() -> None:
+    model = build()
+    expected = model.predict(X, verbose=0)
+    child = os.fork()
+    if not child:
+        same = False
+        try:
+            same = bool((model.predict(X, verbose=0) == expected).all())
+            model.fit(X, Y, batch_size=16, verbose=0)
+            same = same and bool(np.isfinite(model.get_weights()[0]).all())
+        finally:
+            os._exit(0 if same else 1)
+    deadline = time.monotonic() + 60
+    while (status := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            pytest.fail("the child hangs")
+        time.sleep(0.01)
+    assert os.waitstatus_to_exitcode(status[1]) == 0
+    np.testing.assert_array_equal(model.predict(X, verbose=0), expected)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ctrl_c(workers: int) -> None:
+    """A real SIGINT in the middle of an epoch."""
+
+    class Batches(PyDataset):
+        def __len__(self) -> int:
+            return 8
+
+        def __getitem__(self, index: int) -> Any:
+            return X[8 * index : 8 * index + 8], Y[8 * index : 8 * index + 8]
+
+    model = build()
+    before = model.optimizer.iterations
+    seen: list[int] = []
+
+    def interrupt(batch: int, logs: Any) -> None:
+        seen.append(batch)
+        if len(seen) == 11:
+            signal.raise_signal(signal.SIGINT)
+
+    data = (Batches(workers),) if workers else (X, Y, 8)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*data, epochs=9, verbose=0, callbacks=[LambdaCallback(on_train_batch_end=interrupt)])
+    assert len(seen) == 11
+    assert model.optimizer.iterations == before + 11
+    assert model.history.epoch == [0]
+    assert not [t for t in threading.enumerate() if t.name.startswith("tinycnn-data")]
+    assert np.isfinite(model.predict(X, verbose=0)).all()
+    assert model.fit(*data, epochs=2, verbose=0).epoch == [0, 1]
