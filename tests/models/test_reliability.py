@@ -101,3 +101,28 @@ def test_ctrl_c(workers: int) -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("tinycnn-data")]
     assert np.isfinite(model.predict(X, verbose=0)).all()
     assert model.fit(*data, epochs=2, verbose=0).epoch == [0, 1]
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 4])
+def test_out_of_memory_for_the_optimizer(fails_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it makes its buffers; `benchmarks/faults/out_of_memory.py` takes the memory away for real."""
+    from tinycnn.optimizers import flat
+
+    real, calls = flat._aligned_zeros, []
+
+    def scarce(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == fails_at:
+            raise MemoryError
+        return real(*arguments)
+
+    model = Sequential([Input((4,)), Dense(2)])
+    model.compile("adam", "mse")
+    before = model.get_weights()
+    monkeypatch.setattr(flat, "_aligned_zeros", scarce)
+    with pytest.raises(MemoryError):
+        model.fit(X[:8, 0, :4, 0], np.zeros((8, 2)), verbose=0)
+    assert set(model.optimizer.get_state()) == {"iterations", "learning_rate"}
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    model.fit(X[:8, 0, :4, 0], np.zeros((8, 2)), verbose=0)
+    assert model.optimizer.iterations == 1
