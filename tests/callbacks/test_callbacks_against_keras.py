@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from tinycnn.callbacks import EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-keras = pytest.importorskip("keras")
+
+@pytest.fixture(scope="module")
+def theirs() -> Any:
+    """`keras.callbacks`."""
+    return pytest.importorskip("keras").callbacks
 
 
 class Fake:
@@ -69,15 +72,15 @@ VALUES = st.lists(st.sampled_from([3.0, 2.0, 2.0 - 1e-4, 1.99, 1.5, 1.0, 0.0]), 
     start=st.integers(0, 4),
 )
 @settings(deadline=None, max_examples=80)
-def test_early_stopping(values, patience, mode, min_delta, baseline, restore, start) -> None:
+def test_early_stopping(theirs, values, patience, mode, min_delta, baseline, restore, start) -> None:
     arguments = {
         **{"patience": patience, "mode": mode, "min_delta": min_delta, "baseline": baseline},
         **{"restore_best_weights": restore, "start_from_epoch": start},
     }
-    ours, theirs = EarlyStopping(**arguments), keras.callbacks.EarlyStopping(**arguments)
-    got, wanted = drive(ours, values), drive(theirs, values)
+    mine, keras = EarlyStopping(**arguments), theirs.EarlyStopping(**arguments)
+    got, wanted = drive(mine, values), drive(keras, values)
     assert (got.now, got.stop_training) == (wanted.now, wanted.stop_training)
-    assert (ours.stopped_epoch, ours.best_epoch, ours.wait) == (theirs.stopped_epoch, theirs.best_epoch, theirs.wait)
+    assert (mine.stopped_epoch, mine.best_epoch, mine.wait) == (keras.stopped_epoch, keras.best_epoch, keras.wait)
 
 
 @given(
@@ -89,14 +92,14 @@ def test_early_stopping(values, patience, mode, min_delta, baseline, restore, st
     min_lr=st.sampled_from([0.0, 0.2]),
 )
 @settings(deadline=None, max_examples=80)
-def test_reduce_on_plateau(values, patience, mode, min_delta, cooldown, min_lr) -> None:
+def test_reduce_on_plateau(theirs, values, patience, mode, min_delta, cooldown, min_lr) -> None:
     arguments = {
         **{"factor": 0.5, "patience": patience, "mode": mode},
         **{"min_delta": min_delta, "cooldown": cooldown, "min_lr": min_lr},
     }
-    ours, theirs = ReduceLROnPlateau(**arguments), keras.callbacks.ReduceLROnPlateau(**arguments)
-    assert drive(ours, values).optimizer.learning_rate == drive(theirs, values).optimizer.learning_rate
-    assert (ours.wait, ours.cooldown_counter) == (theirs.wait, theirs.cooldown_counter)
+    mine, keras = ReduceLROnPlateau(**arguments), theirs.ReduceLROnPlateau(**arguments)
+    assert drive(mine, values).optimizer.learning_rate == drive(keras, values).optimizer.learning_rate
+    assert (mine.wait, mine.cooldown_counter) == (keras.wait, keras.cooldown_counter)
 
 
 @given(
@@ -107,9 +110,9 @@ def test_reduce_on_plateau(values, patience, mode, min_delta, cooldown, min_lr) 
     threshold=st.sampled_from([None, 1.7]),
 )
 @settings(deadline=None, max_examples=100)
-def test_checkpoints(tmp_path_factory, values, best, mode, frequency, threshold) -> None:
+def test_checkpoints(theirs, tmp_path_factory, values, best, mode, frequency, threshold) -> None:
     saved = []
-    for cls in (ModelCheckpoint, keras.callbacks.ModelCheckpoint):
+    for cls in (ModelCheckpoint, theirs.ModelCheckpoint):
         path = os.path.join(str(tmp_path_factory.getbasetemp()), "{epoch}-{val_loss:.4f}.weights.h5")
         callback = cls(path, "val_loss", 0, best, True, mode, frequency, threshold)
         if cls is not ModelCheckpoint:

@@ -112,6 +112,15 @@ def test_pandas() -> None:
     same(trained(two_headed(), columns, targets), trained(two_headed(), [X[:, :2], X[:, 2:]], [LABELS[:, None], X[:, :1]]))
 
 
+def test_old_names_with_their_order_of_arguments() -> None:
+    model = classifier()
+    history = model.fit_generator(Batches(), 2, 3, 0, validation_data=Batches(), validation_steps=1, workers=4)
+    assert history.params["steps"] == 2
+    assert history.epoch == [0, 1, 2]
+    assert model.evaluate_generator(Batches(), 2) == pytest.approx(model.evaluate(X[:16], ONE_HOT[:16], batch_size=8, verbose=0))
+    assert model.predict_generator(Batches(), 2).shape == (16, 3)
+
+
 # ---- several inputs and outputs
 def test_dicts_and_lists_and_streams_of_them() -> None:
     inputs, targets = {"b": X[:, 2:], "a": X[:, :2]}, {"size": X[:, :1], "kind": LABELS}

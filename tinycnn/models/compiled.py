@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from tinycnn import optimizers
@@ -107,17 +108,25 @@ class Compiled(Layer):
         return self._objective
 
     # ---- data
-    def _admit_inputs(self, data: ArrayData) -> None:
-        """Refuse inputs that do not fit; build the model if it is not."""
-        with undone_on_error(self):
-            self._predicted_shapes(data)
+    def _admit_inputs(self, known: dict[Any, list[Shape]], data: ArrayData) -> list[Shape]:
+        """Refuse inputs that do not fit; build the model if it is not; -> the shapes of the outputs.
 
-    def _admit_targets(self, data: ArrayData) -> None:
+        Args:
+            known: the shapes of outputs for those of inputs that were admitted before, as of a stream's earlier batches; is added to.
+            data: what comes.
+        """
+        key = data.structure, *(array.shape[1:] for array in data.x)
+        if key not in known:
+            with undone_on_error(self):
+                known[key] = self._predicted_shapes(data)
+        return known[key]
+
+    def _admit_targets(self, known: dict[Any, list[Shape]], data: ArrayData) -> None:
         """Refuse inputs or targets that do not fit, before anything is built or changed."""
         if not data.y:
             raise ArgumentError("y must be given")
-        with undone_on_error(self):
-            shapes = self._predicted_shapes(data)
+        with contextlib.nullcontext() if known else undone_on_error(self):
+            shapes = self._admit_inputs(known, data)
             self._compiled("fit").resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
 
     def _names_of_outputs(self, count: int) -> list[str]:

@@ -39,7 +39,7 @@ class Feed:
         finite: whether to look for NaN and infinity first.
     """
 
-    admit: Callable[[ArrayData], None]
+    admit: Callable[[ArrayData], Any]
     input_names: Sequence[str] | None
     output_names: Sequence[str] | None
     dtype: np.dtype[Any]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -132,12 +133,12 @@ class Steps(Compiled):
 
     def _feed(self, kind: str, class_weight: Mapping[int, float] | None = None, finite: bool = False) -> Feed:
         """How data for a "train", "test" or "predict" step is checked, and made into batches."""
+        admit: Callable[[ArrayData], Any]
         if self._overrides(f"{kind}_step"):
             admit = _anything
-        elif kind == "predict" or self._has_own(kind):
-            admit = self._admit_inputs
         else:
-            admit = self._admit_targets
+            only_inputs = kind == "predict" or self._has_own(kind)
+            admit = functools.partial(self._admit_inputs if only_inputs else self._admit_targets, {})
         return Feed(admit, self.input_names, self.output_names, np.dtype(self.dtype), class_weight, finite)
 
     def _objective_of(self, method: str) -> Objective:

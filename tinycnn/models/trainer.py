@@ -14,6 +14,7 @@ from tinycnn.callbacks.progbar_logger import resolve_verbose
 from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream, pack
 from tinycnn.errors import ArgumentError
 from tinycnn.models.building import undone_on_error
+from tinycnn.models.generators import GeneratorMethods
 from tinycnn.models.outputs import as_list, joined, presented
 from tinycnn.models.steps import Steps
 
@@ -23,7 +24,7 @@ __all__ = ["Trainer"]
 Step = Callable[[Batch], dict[str, float] | None]
 
 
-class Trainer(Steps):
+class Trainer(GeneratorMethods, Steps):
     """A compiled model that trains. Arguments, defaults and results are those of `keras.Model`; differences are said."""
 
     #: The `History` of the last `fit`, also of one that was interrupted.
@@ -143,9 +144,6 @@ class Trainer(Steps):
             self.optimizer.finalize_variable_values()
             hooks.call("on_train_end", logs)
         return history
-
-    #: The old name of `fit` for generators.
-    fit_generator = fit
 
     def _hooks(self, callbacks: Any, verbose: Any, *more: Callback, **params: Any) -> CallbackList:
         """The user's callbacks, then the progress bar, then `more`."""
