@@ -193,6 +193,8 @@ def test_learning_rate_scheduler() -> None:
     model = regression()
     history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[LearningRateScheduler(lambda epoch, rate: rate * 0.5)]).history
     assert history["learning_rate"] == pytest.approx([0.005, 0.0025, 0.00125])
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: 0.5 / (epoch + 1))]).history
+    assert history["lr"] == [0.5, 0.25]
     with pytest.raises(errors.DTypeError, match="number"):
         model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch, rate: "small")])
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -192,6 +196,21 @@ def test_ctrl_c_ends_within_a_batch_and_fit_goes_on_afterwards() -> None:
     assert model.optimizer.iterations == 7
     assert len(model.history.history["loss"]) == 1
     assert len(model.fit(X, ONE_HOT, batch_size=8, epochs=2, verbose=0).history["loss"]) == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_does_not_keep_its_data(fails: bool) -> None:
+    x = X.copy()
+    data = weakref.ref(x)
+    model = classifier()
+    callbacks = [LambdaCallback(on_epoch_end=lambda epoch, logs: fails and 1 / 0)]
+    with pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext():
+        model.fit(x, ONE_HOT, verbose=0, callbacks=callbacks)
+    assert model.fit_data is None
+    assert model.resumption is None
+    del x
+    gc.collect()
+    assert fails or data() is None
 
 
 def test_shuffling_is_a_fresh_permutation_each_epoch() -> None:

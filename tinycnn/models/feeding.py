@@ -85,7 +85,7 @@ class Feed:
             if unknown:
                 raise ArgumentError(f"sample_weight names {sorted(unknown)}, but the outputs are {list(names)}")
             return [sample_weight.get(name) for name in names]
-        if isinstance(sample_weight, (list, tuple)) and any(part is None or np.ndim(part) for part in sample_weight):
+        if isinstance(sample_weight, (list, tuple)) and any(p is None or (hasattr(p, "__array__") and np.ndim(p)) for p in sample_weight):
             if len(sample_weight) not in (1, count):
                 raise ShapeError(f"sample_weight must be one array or one for each of the {count} targets, got {len(sample_weight)}")
             return [*sample_weight] * count if len(sample_weight) == 1 else sample_weight

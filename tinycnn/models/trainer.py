@@ -129,21 +129,30 @@ class Trainer(GeneratorMethods, Steps):
         self.history = history
         self.stop_training = False
         self.fit_data, self.resumption = training, None
+        try:
+            with _running(hooks, training, validation):
+                self._train(training, validation, hooks, range(initial_epoch, epochs), validation_freq)
+        finally:
+            self.fit_data = self.resumption = None
+        return history
+
+    def _train(
+        self, training: Epochs, validation: Epochs | None, hooks: CallbackList, epochs: range, validation_freq: int | Sequence[int]
+    ) -> None:
+        """What `fit` does once all is known to be right."""
         step = self._step("train")
         logs: dict[str, float] = {}
-        with _running(hooks, training, validation):
-            hooks.call("on_train_begin", {})
-            for epoch in range(self.resumption.epoch if self.resumption else initial_epoch, epochs):
-                hooks.call("on_epoch_begin", epoch, {})
-                logs = self._run_epoch(training, hooks, "train", step)
-                if validation is not None and _is_due(epoch + 1, validation_freq):
-                    logs |= {f"val_{name}": value for name, value in self._test(validation, hooks).items()}
-                hooks.call("on_epoch_end", epoch, logs)
-                if self.stop_training:
-                    break
-            self.optimizer.finalize_variable_values()
-            hooks.call("on_train_end", logs)
-        return history
+        hooks.call("on_train_begin", {})
+        for epoch in range(self.resumption.epoch, epochs.stop) if self.resumption else epochs:
+            hooks.call("on_epoch_begin", epoch, {})
+            logs = self._run_epoch(training, hooks, "train", step)
+            if validation is not None and _is_due(epoch + 1, validation_freq):
+                logs |= {f"val_{name}": value for name, value in self._test(validation, hooks).items()}
+            hooks.call("on_epoch_end", epoch, logs)
+            if self.stop_training:
+                break
+        self.optimizer.finalize_variable_values()
+        hooks.call("on_train_end", logs)
 
     def _hooks(self, callbacks: Any, verbose: Any, *more: Callback, **params: Any) -> CallbackList:
         """The user's callbacks, then the progress bar, then `more`."""
