@@ -204,6 +204,12 @@ def test_a_damaged_backup_is_named_or_the_one_before_is_taken(tmp_path: Path) ->
         assert history.epoch == [2]
 
 
+def test_a_file_that_is_no_backup_is_named(tmp_path: Path) -> None:
+    build(1).save_weights(tmp_path / "latest.npz")
+    with pytest.raises(errors.DataError, match="no backup of this version"):
+        build(1).fit(X, Y, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+
+
 def test_a_backup_of_another_model_is_refused(tmp_path: Path) -> None:
     build(1).fit(X, Y, verbose=0, callbacks=[BackupAndRestore(tmp_path, delete_checkpoint=False)])
     other = Sequential([Input((4,)), Dense(1)])
@@ -212,6 +218,8 @@ def test_a_backup_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.ArgumentError, match="another model"):
         other.fit(X, Y, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
     np.testing.assert_array_equal(other.get_weights()[0], before[0])
+    with pytest.raises(errors.ArgumentError, match="1 batches an epoch, got data of 4"):
+        build(1).fit(X, Y, batch_size=7, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
     unbuilt = Sequential([Dense(1)])
     unbuilt.compile("adam", "mse")
     with pytest.raises(errors.NotBuiltError, match="built model"):

@@ -95,6 +95,12 @@ def test_torch_data_loaders() -> None:
     loss = "sparse_categorical_crossentropy"
     expected = trained(classifier(loss), X, LABELS, batch_size=8)
     same(trained(classifier(loss), loader), expected)
+
+    class Unsized(torch.utils.data.IterableDataset):
+        def __iter__(self) -> Any:
+            return iter(zip(X, LABELS, strict=True))
+
+    same(trained(classifier(loss), torch.utils.data.DataLoader(Unsized(), batch_size=8)), expected)
     same(trained(classifier(loss), torch.from_numpy(X), torch.from_numpy(LABELS), batch_size=8), expected)
     model = classifier(loss)
     np.testing.assert_array_equal(model.predict(loader, verbose=0), model.predict(X, batch_size=8, verbose=0))

@@ -24,6 +24,9 @@ __all__ = ["BackupAndRestore", "Resumption"]
 
 Arrays = dict[str, NDArray[Any]]
 
+#: Changes with what is in the file.
+_FORMAT = 1
+
 
 @dataclass(frozen=True)
 class Resumption:
@@ -40,7 +43,7 @@ class Resumption:
 class BackupAndRestore(Callback):
     """Keeps all that a training needs to go on, in one file; the next `fit` with the same arguments goes on from there.
 
-    The result is that of a training without interruption, byte for byte: weights, the optimizer's slots and learning rate, random
+    The result is that of a training without interruption, byte for byte: weights, the compiled optimizer's slots and learning rate, random
     generators (tinycnn's, the layers' own, Python's and NumPy's global ones), the order of the data and the place in it, running means,
     and what callbacks such as EarlyStopping count. The file is replaced at once or not at all, so a kill at any moment, while it is
     written, too, leaves a good one. Batches that are done are skipped, not computed again; a generator has to give the same ones again.
@@ -53,7 +56,7 @@ class BackupAndRestore(Callback):
         delete_checkpoint: delete it at the end of the training.
 
     Raises:
-        ArgumentError: one of these is not as described; as `fit` begins also if the file is another model's.
+        ArgumentError: one of these is not as described; as `fit` begins also if the file is another model's or of other data.
         NotBuiltError: there is a file, and the model is not built yet.
         DataError: the file is damaged.
     """
@@ -95,7 +98,11 @@ class BackupAndRestore(Callback):
             return
         if not self.model.built:
             raise NotBuiltError(f"BackupAndRestore found {self._latest} and needs a built model to go on: call build(input_shape) first")
-        meta = json.loads(found.pop("meta").tobytes())
+        meta = json.loads(found.get("meta", np.zeros(0)).tobytes() or b"{}")
+        if meta.get("format") != _FORMAT:
+            raise DataError(f"{self._latest} is no backup of this version of tinycnn")
+        if meta["steps"] != self.params["steps"]:
+            raise ArgumentError(f"{self._latest} is of a training of {meta['steps']} batches an epoch, got data of {self.params['steps']}")
         self._restore(found, meta)
         self._batches, self._last_batch = meta["since_saving"], meta["batches"] - 1
         self.model.resumption = Resumption(
@@ -147,7 +154,7 @@ class BackupAndRestore(Callback):
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         arrays, meta = self._state()
         stopped = batches == 0 and bool(self.model.stop_training)
-        meta |= {"epoch": epoch, "batches": batches, "since_saving": self._batches, "stopped": stopped}
+        meta |= {"epoch": epoch, "batches": batches, "since_saving": self._batches, "stopped": stopped, "steps": self.params["steps"]}
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
         if self.double_checkpoint and self._latest_is_readable:
             os.replace(self._latest, self._previous)
@@ -162,6 +169,7 @@ class BackupAndRestore(Callback):
         name, key, *rest = np.random.get_state(legacy=True)  # noqa: NPY002  (users' scripts draw from it)
         arrays["numpy"] = np.asarray(key)
         meta = {
+            "format": _FORMAT,
             "random": random.get_state(),
             "layers": [generator.bit_generator.state for generator in self._generators()],
             "python": python_random.getstate(),
@@ -188,10 +196,12 @@ class BackupAndRestore(Callback):
         """Put `_state` back."""
         model, optimizer = self.model, self.model.optimizer
         weights = _part(arrays, "weights/")
-        optimizer.build(model.trainable_variables)
+        state = _part(arrays, "optimizer/")
+        if any("/" in name for name in state):  # else a training step of the user's own does not use it
+            optimizer.build(model.trainable_variables)
         try:
             model.set_weights([weights[str(i)] for i in range(len(weights))])
-            optimizer.set_state(_part(arrays, "optimizer/"))
+            optimizer.set_state(state)
         except (TinyCNNError, KeyError) as error:
             raise ArgumentError(f"the state in {self.backup_dir} is that of another model or optimizer: {error}") from None
         model.fit_data.position = meta["data"]

@@ -178,7 +178,10 @@ def _length(stream: Any) -> int | None:
     if hasattr(stream, "num_batches"):
         found = stream.num_batches
         return None if found is None else int(found)
-    return len(stream) if hasattr(stream, "__len__") else None
+    try:
+        return len(stream)
+    except TypeError:  # it has no __len__, or has one that says so, as torch's DataLoader of an iterable
+        return None
 
 
 def _tell(stream: Any, event: str) -> None:

@@ -107,16 +107,13 @@ class Steps(Compiled):
     def _overrides(self, *methods: str) -> bool:
         """Whether this model's class, or the model itself, has methods of its own under some of these names."""
         own, cls = vars(self), type(self)
-        for method in methods:  # a plain loop: `train_on_batch` asks at each call
-            if method in own or getattr(cls, method) is not getattr(Steps, method):
-                return True
-        return False
+        return any(method in own or getattr(cls, method) is not getattr(Steps, method) for method in methods)
 
     def _has_own(self, kind: str) -> bool:
         """Whether a "train" or "test" step is other than the default."""
         return self._overrides(f"{kind}_step", "compute_loss", "compute_metrics")
 
-    def _own_step(self, kind: str, batch: Batch) -> dict[str, float]:
+    def _own_step(self, kind: str, batch: Batch) -> dict[str, Any]:
         """`train_step` or `test_step` on a batch."""
         data = _data(batch)
         if kind == "train":
@@ -126,7 +123,7 @@ class Steps(Compiled):
                 logs = self.test_step(data)
         if not isinstance(logs, Mapping):
             raise DTypeError(f"{kind}_step() must return a dict of name -> value, got {logs!r}")
-        return {name: float(np.mean(as_arrays(value) if isinstance(value, Tensor) else value)) for name, value in logs.items()}
+        return {name: _plain(value) for name, value in logs.items()}
 
     def _forward(self, batch: Batch) -> Any:
         """What `call` gives, or `predict_step` where it is overridden, as ndarrays."""
@@ -174,6 +171,14 @@ def _data(batch: Batch) -> Any:
     if all(w is None for w in batch.weights):
         return x, y
     return x, y, pack([None if w is None else Tensor.wrap(w) for w in batch.weights], batch.y_structure)
+
+
+def _plain(value: Any) -> Any:
+    """A number as a Python float; what is not one number as it is."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
 
 
 def _anything(data: ArrayData) -> None:
