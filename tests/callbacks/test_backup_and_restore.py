@@ -218,6 +218,12 @@ def test_a_backup_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.ArgumentError, match="another model"):
         other.fit(X, Y, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
     np.testing.assert_array_equal(other.get_weights()[0], before[0])
+    by_sgd = build(3)
+    by_sgd.compile("sgd", "mse")
+    before = by_sgd.get_weights()
+    with pytest.raises(errors.ArgumentError, match="another model or optimizer"):
+        by_sgd.fit(X, Y, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    np.testing.assert_array_equal(by_sgd.get_weights()[0], before[0])
     with pytest.raises(errors.ArgumentError, match="1 batches an epoch, got data of 4"):
         build(1).fit(X, Y, batch_size=7, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
     unbuilt = Sequential([Dense(1)])

@@ -199,10 +199,12 @@ class BackupAndRestore(Callback):
         state = _part(arrays, "optimizer/")
         if any("/" in name for name in state):  # else a training step of the user's own does not use it
             optimizer.build(model.trainable_variables)
+        before = model.get_weights()
         try:
             model.set_weights([weights[str(i)] for i in range(len(weights))])
             optimizer.set_state(state)
         except (TinyCNNError, KeyError) as error:
+            model.set_weights(before)
             raise ArgumentError(f"the state in {self.backup_dir} is that of another model or optimizer: {error}") from None
         model.fit_data.position = meta["data"]
         model.objective_shapes = meta["objective"]

@@ -84,11 +84,11 @@ class ModelCheckpoint(MonitorCallback):
     def _save(self, logs: Logs | None, batch: int | None) -> None:
         """Save, if the time has come."""
         path = self._path(logs, batch)
-        said = self._reason(logs, path)
-        if said is None:
-            return
         if not is_finite(self.model, logs):
             warnings.warn(f"ModelCheckpoint did not save {path}: the loss or a weight is not finite", stacklevel=4)
+            return
+        said = self._reason(logs)
+        if said is None:
             return
         if self.verbose:
             print(f"\nEpoch {self._epoch + 1}: {said}saving model to {path}")
@@ -98,7 +98,7 @@ class ModelCheckpoint(MonitorCallback):
         else:
             self.model.save(path, overwrite=True)
 
-    def _reason(self, logs: Logs | None, path: str) -> str | None:
+    def _reason(self, logs: Logs | None) -> str | None:
         """Why to save, as a beginning of what is said; None for not to."""
         if not self.save_best_only:
             return ""

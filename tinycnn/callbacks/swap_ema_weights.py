@@ -35,7 +35,7 @@ class SwapEMAWeights(Callback):
     def _averaged(self) -> list[tuple[Any, NDArray[Any]]]:
         """Each trained variable and its average."""
         optimizer = self.model.optimizer
-        if not optimizer.use_ema or not optimizer.built:
+        if not optimizer.use_ema or not optimizer.iterations:
             raise ArgumentError(f"SwapEMAWeights needs an optimizer with use_ema=True that has trained the model, got {optimizer!r}")
         return [(variable, slots["average"]) for variable, slots in optimizer._slots_by_variable()]
 
