@@ -108,6 +108,8 @@ def test_only_overridden_hooks_are_called_and_old_names_count() -> None:
     hooks.call("on_predict_end")
     assert seen == ["batch 4", "epoch 2"]
     assert hooks.callbacks[0].params == {"steps": 3}
+    regression().fit(X, Y, batch_size=10, verbose=0, callbacks=hooks)
+    assert seen[2:] == ["batch 0", "batch 1", "epoch 0"]
     with pytest.raises(errors.ArgumentError, match="on_epoch_ends"):
         LambdaCallback(on_epoch_ends=print)
     with pytest.raises(errors.DTypeError):

@@ -165,6 +165,33 @@ def test_a_loss_of_its_own_needs_none_in_compile() -> None:
         assert histories[0][name] == pytest.approx(histories[1][name])
 
 
+def test_data_comes_in_the_form_it_was_given_in() -> None:
+    seen: list[Any] = []
+
+    class Watch(Model):
+        def train_step(self, data):
+            seen.append(data)
+            return {"loss": 0.0}
+
+    model = Watch()
+    model.compile("sgd")
+    halves = {"a": X[:, :2], "b": X[:, 2:]}
+    for x, y, weights in (
+        (halves, {"p": LABELS, "q": ONE_HOT}, None),
+        (list(halves.values()), [LABELS, ONE_HOT], [WEIGHTS, None]),
+        (X, LABELS, WEIGHTS),
+        (X, None, None),
+    ):
+        model.fit(x, y, sample_weight=weights, batch_size=N, shuffle=False, verbose=0)
+    (x, y), (x_list, y_list, w_list), (_, _, w), alone = seen
+    assert (set(x), set(y)) == ({"a", "b"}, {"p", "q"})
+    assert x["b"].shape == x_list[1].shape == (N, 2)
+    assert y["q"].shape == y_list[1].shape == (N, 3)
+    assert w_list[1] is None
+    np.testing.assert_allclose(w.numpy(), WEIGHTS, rtol=1e-6)
+    np.testing.assert_array_equal(alone.numpy(), X)
+
+
 def test_wrong_steps_are_named() -> None:
     class Silent(Sequential):
         def train_step(self, data):

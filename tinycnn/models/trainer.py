@@ -156,6 +156,8 @@ class Trainer(GeneratorMethods, Steps):
 
     def _hooks(self, callbacks: Any, verbose: Any, *more: Callback, **params: Any) -> CallbackList:
         """The user's callbacks, then the progress bar, then `more`."""
+        if isinstance(callbacks, CallbackList):
+            callbacks = callbacks.callbacks
         given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         params["verbose"] = resolve_verbose(verbose)
         bar = [ProgbarLogger()] if params["verbose"] else []
