@@ -48,6 +48,12 @@ int tc_isa_select(int level) {
 
 const char *tc_isa_current(tc_dtype dtype) { return dtype == TC_F32 ? current()->f32->isa : current()->f64->isa; }
 
+static _Thread_local const char *noted = "";
+
+void tc_note_algorithm(const char *name) { noted = name; }
+
+const char *tc_noted_algorithm(void) { return noted; }
+
 // The kernels as functions: a void pointer converts to the real type that `dtype` promises.
 #define real void
 #define KERNEL(name, arguments, ...) \

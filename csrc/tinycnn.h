@@ -27,6 +27,7 @@ typedef struct {
     int64_t pad_top, pad_bottom, pad_left, pad_right;
     int64_t groups;
     tc_algorithm algorithm;
+    const void *taps;  // NULL; or, for a forward pass, what conv2d_taps made of the kernel, on the same level
 } tc_conv2d;
 
 typedef struct {
@@ -71,6 +72,10 @@ int tc_cpu_has_x86_v4(void);
 int tc_cpu_has_x86_v3(void);
 int tc_cpu_has_neon(void);
 int tc_cpu_has_baseline(void);
+
+// ---- which algorithm ran (dispatch.c): kernels that have a choice say what they chose
+void tc_note_algorithm(const char *name);  // a constant
+const char *tc_noted_algorithm(void);      // what the calling thread's last such kernel said; "" before
 
 // ---- threads (threads.c)
 // One chunk of a task: returns TC_OK or an error, which ends the task early.

@@ -51,9 +51,11 @@
 #include "kernels/conv_gather.h"
 #include "kernels/conv_gradient.h"
 #include "kernels/winograd.h"
+#include "kernels/winograd_gradient.h"
 #include "kernels/winograd_pool.h"
 #include "kernels/conv.h"
 #include "kernels/conv_pool_sparse.h"
+#include "kernels/conv_pool_narrow.h"
 #include "kernels/conv_pool.h"
 
 extern const TC_TYPE(TC_SUFFIX) TC_JOIN(TC_ISA, TC_SUFFIX);

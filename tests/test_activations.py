@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinycnn import Tensor, activations, layers, registry, testing
-from tinycnn.errors import ArgumentError, DTypeError
+from tinycnn import Tensor, activations, layers, ops, registry, testing
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 
 X = np.array([-4, -1.5, -0.3, 0, 0.2, 1, 2.5, 7], np.float32)
 
@@ -33,6 +33,14 @@ KERAS = {
     "softplus": [0.01814993, 0.2014133, 0.5543552, 0.6931472, 0.7981389, 1.313262, 2.57889, 7.000912],
     "softsign": [-0.8, -0.6, -0.2307692, 0, 0.1666667, 0.5, 0.7142857, 0.875],
     "tanh": [-0.9993293, -0.9051483, -0.2913126, 0, 0.1973753, 0.7615942, 0.9866143, 0.9999983],
+    "glu": [-2.199336, -1.096588, -0.2772426, 0],
+    "hard_shrink": [-4, -1.5, 0, 0, 0, 1, 2.5, 7],
+    "soft_shrink": [-3.5, -1, 0, 0, 0, 0.5, 2, 6.5],
+    "sparse_plus": [0, 0, 0.1225, 0.25, 0.36, 1, 2.5, 7],
+    "sparse_sigmoid": [0, 0, 0.35, 0.5, 0.6, 1, 1, 1],
+    "sparsemax": [0, 0, 0, 0, 0, 0, 0, 1],
+    "squareplus": [0.236068, 0.5, 0.8611875, 1, 1.104988, 1.618034, 2.850781, 7.140055],
+    "tanh_shrink": [-3.000671, -0.5948517, -0.008687377, 0, 0.002624676, 0.2384058, 1.513386, 6.000002],
 }
 # fmt: on
 
@@ -44,13 +52,42 @@ def test_values(name) -> None:
 
 def test_every_activation_is_tested() -> None:
     functions = {registry.lookup("activation", name).__name__ for name in registry.names("activation")}
-    assert functions == set(KERAS)
+    assert functions == {*KERAS, "threshold"}
     assert functions <= set(activations.__all__)
+
+
+def test_threshold() -> None:
+    np.testing.assert_array_equal(activations.threshold(X, 0.5, -3.0).numpy(), [-3, -3, -3, -3, -3, 1, 2.5, 7])
+    testing.check_grads(lambda x: activations.threshold(x, 0.5, -3.0), X + 0.1)
+
+
+def test_sparsemax_by_hand() -> None:
+    """Keras 3.15.1 sums the wrong numbers here and gives [0.1, 0, 0]; these are the paper's."""
+    np.testing.assert_allclose(
+        activations.sparsemax([[1, 0.8, 0.1], [0, 0, 3], [2, 2, 2]]).numpy(), [[0.6, 0.4, 0], [0, 0, 1], [1 / 3] * 3], 1e-6
+    )
+    x = np.random.default_rng(0).normal(size=(2, 5, 3))
+    y = activations.sparsemax(x, axis=1).numpy()
+    np.testing.assert_allclose(y.sum(axis=1), 1, rtol=1e-6)
+    assert 0 < (y == 0).mean() < 1
+    testing.check_grads(lambda x: activations.sparsemax(x, axis=1), x)
+
+
+def test_glu_needs_two_halves() -> None:
+    np.testing.assert_allclose(activations.glu([[2.0], [0.0]], axis=0).numpy(), [[1.0]])
+    with pytest.raises(ShapeError, match=r"even size along axis 1, got shape \(1, 3\)"):
+        activations.glu(np.zeros((1, 3)))
 
 
 def test_gelu_in_its_approximate_form() -> None:
     expected = [-7.0214271e-05, -0.10042843, -0.11462908, 0, 0.11585142, 0.84119201, 2.48491573, 7]
     np.testing.assert_allclose(activations.gelu(X, approximate=True).numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_ops_of_the_same_names() -> None:
+    for name in set(KERAS) - {"linear", "exponential", "mish", "gelu"}:
+        np.testing.assert_array_equal(getattr(ops, name)(X).numpy(), activations.get(name)(X).numpy())
+    np.testing.assert_array_equal(ops.gelu(X).numpy(), activations.gelu(X, approximate=True).numpy())  # as in Keras
 
 
 def test_relu_with_all_arguments() -> None:

@@ -47,7 +47,7 @@ FLOORS = {
 }
 
 #: What a floor may import from outside the standard library.
-ALLOWED = {0: {"numpy"}, 1: {"numpy", "numba"}, 2: {"numpy"}, 3: {"numpy"}}
+ALLOWED = {0: {"numpy"}, 1: {"numpy", "numba", "llvmlite"}, 2: {"numpy"}, 3: {"numpy"}}
 
 
 def _sources() -> list[Path]:

@@ -42,6 +42,19 @@ KERAS: list[tuple[str, Any, Any, dict[str, Any], list[float]]] = [
     ("categorical_hinge", ONE_HOT, LOGITS, {}, [6.0, 2.5]),
     ("kl_divergence", POSITIVE, PROBABILITIES, {}, [4.5491791, 2.3549099]),
     ("poisson", POSITIVE, PROBABILITIES, {}, [2.0484736, 2.5121644]),
+    ("binary_focal_crossentropy", ONE_HOT, PROBABILITIES, {}, [0.0004366909, 0.9653959]),
+    (
+        "binary_focal_crossentropy",
+        ONE_HOT,
+        LOGITS,
+        {"from_logits": True, "apply_class_balancing": True, "alpha": 0.3, "gamma": 1.5},
+        [1.028696, 0.2508883],
+    ),
+    ("categorical_focal_crossentropy", ONE_HOT, PROBABILITIES, {"label_smoothing": 0.1}, [0.04530665, 0.4508054]),
+    ("categorical_focal_crossentropy", ONE_HOT, LOGITS, {"from_logits": True, "alpha": 0.5, "gamma": 1.0}, [2.551281, 0.9237642]),
+    ("categorical_generalized_cross_entropy", LABELS, PROBABILITIES, {"q": 0.7}, [0.101569, 1.143534]),
+    ("dice", ONE_HOT, PROBABILITIES, {"axis": 1}, [0.1, 0.9]),
+    ("tversky", ONE_HOT, PROBABILITIES, {"alpha": 0.3, "beta": 0.8, "axis": 1}, [0.108911, 0.9082569]),
 ]
 CLASSES = {"kl_divergence": "KLDivergence", "log_cosh": "LogCosh"}
 
@@ -60,7 +73,7 @@ def test_numbers_of_keras(name: str, y_true: Any, y_pred: Any, settings: dict[st
     loss = class_of(name)(**settings)
     value = loss(y_true.astype(np.float64), y_pred)
     assert (value.shape, value.dtype) == ((), np.float32)
-    np.testing.assert_allclose(value.item(), np.mean(expected), rtol=3e-6)
+    np.testing.assert_allclose(value.item(), np.sum(expected) / (1 if "ignore_class" in settings else 2), rtol=3e-6)
     loss.check_targets(y_true, (None, 3))
     twin = losses.deserialize(losses.serialize(loss))
     assert type(twin) is type(loss)
@@ -168,7 +181,10 @@ def test_ignored_labels_may_be_out_of_range() -> None:
     loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
     y_true = np.array([1, -1])
     loss.check_targets(y_true, (None, 3))
-    np.testing.assert_allclose(loss(y_true, PROBABILITIES).item(), 0.1053606 / 2, rtol=1e-6)
+    np.testing.assert_allclose(loss(y_true, PROBABILITIES).item(), 0.1053606, rtol=1e-6)  # the mean of what is left
+    np.testing.assert_allclose(loss(y_true, PROBABILITIES, [0.5, 9]).item(), 0.0526803, rtol=1e-6)
+    assert loss([-1, -1], PROBABILITIES).item() == 0
+    assert losses.SparseCategoricalCrossentropy(ignore_class=-1, reduction="none")(y_true, PROBABILITIES).shape == (2,)
 
 
 def test_names() -> None:
@@ -196,9 +212,43 @@ def test_bad_settings() -> None:
         (lambda: losses.CategoricalCrossentropy(label_smoothing=1.5), "label_smoothing must be from 0 to 1"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=-1), "label_smoothing must be from 0 to 1"),
         (lambda: losses.Huber(delta=0), "delta must be > 0"),
+        (lambda: losses.BinaryFocalCrossentropy(label_smoothing=2), "label_smoothing must be from 0 to 1"),
+        (lambda: losses.CategoricalFocalCrossentropy(label_smoothing=2), "label_smoothing must be from 0 to 1"),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1), "q must be between 0 and 1"),
     ):
         with pytest.raises(ArgumentError, match=message):
             make()
+
+
+def test_dtype() -> None:
+    logits = Tensor(LOGITS, requires_grad=True)
+    for dtype in ("float64", np.float64):
+        value = losses.CategoricalCrossentropy(dtype=dtype)(ONE_HOT, activations.softmax(logits))
+        assert value.dtype == np.float64
+        assert value.item() == pytest.approx(losses.CategoricalCrossentropy(from_logits=True)(ONE_HOT, LOGITS.astype(float)).item())
+        value.backward()
+        assert logits.grad is not None
+        assert logits.grad.dtype == np.float32
+    assert losses.MeanSquaredError(dtype="float32")(NUMBERS.astype(float), LOGITS.astype(float)).dtype == np.float32
+    for dtype in ("float16", "number", 3):
+        with pytest.raises(DTypeError, match="dtype must be float32, float64 or None"):
+            losses.MeanSquaredError(dtype=dtype)
+
+
+@pytest.mark.parametrize("loss", [losses.BinaryFocalCrossentropy(), losses.CategoricalFocalCrossentropy()])
+def test_focal_losses_remember_the_logits(loss: Loss) -> None:
+    x = Tensor(np.array([[60.0, -60.0]], np.float32), requires_grad=True)
+    activation = activations.sigmoid if isinstance(loss, losses.BinaryFocalCrossentropy) else activations.softmax
+    loss([[0.0, 1.0]], activation(x)).backward()
+    assert x.grad is not None
+    assert (x.grad[0] * [1, -1] > 0.2).all()
+
+
+def test_overlaps_of_samples() -> None:
+    y_true, y_pred = np.array([[[1.0], [0]], [[1], [1]]]), np.array([[[0.5], [0.5]], [[1], [0]]])
+    np.testing.assert_allclose(losses.Dice(axis=(1, 2), reduction="none")(y_true, y_pred).numpy(), [0.5, 1 / 3], rtol=1e-6)
+    np.testing.assert_allclose(losses.Dice()(y_true, y_pred).item(), 1 - 2 * 1.5 / 5, rtol=1e-6)
+    np.testing.assert_allclose(losses.Tversky(1.0, 0.0)(y_true, y_pred).item(), 1 - 1.5 / 3, rtol=1e-6)
 
 
 def test_own_losses() -> None:

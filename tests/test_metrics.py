@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinycnn import Tensor, metrics
@@ -143,9 +144,23 @@ def test_resolve_other_things() -> None:
         metrics.resolve(None, *shapes)
 
 
+#: Metrics that need an argument.
+NEEDED: dict[str, dict[str, Any]] = {
+    "IoU": {"num_classes": 3, "target_class_ids": [0, 2]},
+    "OneHotIoU": {"num_classes": 3, "target_class_ids": [0, 2]},
+    "MeanIoU": {"num_classes": 3},
+    "OneHotMeanIoU": {"num_classes": 3},
+    "PrecisionAtRecall": {"recall": 0.5},
+    "RecallAtPrecision": {"precision": 0.5},
+    "SensitivityAtSpecificity": {"specificity": 0.5},
+    "SpecificityAtSensitivity": {"sensitivity": 0.5},
+}
+
+
 @pytest.mark.parametrize("name", [n for n in metrics.__all__ if n[0].isupper() and n not in ("Metric", "MeanMetricWrapper")])
 def test_config_round_trip(name: str) -> None:
-    metric = metrics.get(name)
+    metric = metrics.get({"class_name": name, "config": NEEDED.get(name, {})})
+    assert metric.result() == 0
     metric.name = "mine"
     twin = metrics.deserialize(metrics.serialize(metric))
     assert type(twin) is type(metric)
@@ -215,12 +230,113 @@ def test_an_own_metric() -> None:
     count = Count()
     assert count(ONE_HOT, PROBABILITIES) == 2
     assert repr(count) == "<Count name=count>"
-    for method in ("result", "reset_state"):
-        with pytest.raises(NotImplementedError, match=method):
-            getattr(Metric(), method)()
+    with pytest.raises(NotImplementedError, match="result"):
+        Metric().result()
     with pytest.raises(NotImplementedError, match="update_state"):
         Metric()(ONE_HOT, LOGITS)
 
 
 def test_nan_shows() -> None:
     assert math.isnan(metrics.MeanSquaredError()(ONE_HOT, np.full((2, 3), np.nan)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 12),
+    st.integers(1, 4),
+    st.lists(st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 1.0]), min_size=1, max_size=5),
+)
+def test_counts_are_those_of_comparing_cell_by_cell(seed: int, samples: int, labels: int, thresholds: list[float]) -> None:
+    rng = np.random.default_rng(seed)
+    pred = rng.choice(np.array([0, 0.1, 0.2, 0.3, 0.5, 0.6, 0.9, 1, np.nan], np.float32), (samples, labels))
+    true, weight = rng.integers(0, 2, (samples, labels)), rng.integers(0, 4, samples)
+    for name, positive, right in (
+        ("TruePositives", True, True),
+        ("FalsePositives", True, False),
+        ("TrueNegatives", False, True),
+        ("FalseNegatives", False, False),
+    ):
+        metric = getattr(metrics, name)(thresholds)
+        metric.update_state(true, pred, weight)
+        above = pred[None] > np.array(thresholds, np.float32)[:, None, None]
+        wanted = (above == positive) & (((true == 1) == above) == right)
+        expected = (wanted * weight[:, None]).sum(axis=(1, 2))
+        np.testing.assert_array_equal(metric.result(), expected if len(thresholds) > 1 else expected[0])
+
+
+def test_the_area_under_the_curve_is_that_of_all_pairs() -> None:
+    rng = np.random.default_rng(0)
+    pred, true = rng.random(300), rng.integers(0, 2, 300)
+    ones, zeros = pred[true == 1], pred[true == 0]
+    pairs = (ones[:, None] > zeros).mean()
+    assert metrics.AUC(2000)(true, pred) == pytest.approx(pairs, abs=2e-3)
+    bounds = [metrics.AUC(50, summation_method=method)(true, pred) for method in ("minoring", "interpolation", "majoring")]
+    assert bounds[0] < pairs < bounds[2]
+    assert bounds == sorted(bounds)
+
+
+def test_right_and_wrong_targets_of_several_batches() -> None:
+    perfect = np.eye(3)[[0, 1, 2, 1]]
+    for name in ("F1Score", "Precision", "Recall", "AUC", "R2Score", "FBetaScore"):
+        metric = metrics.get({"class_name": name, "config": NEEDED.get(name, {})})
+        metric.update_state(perfect[:2], perfect[:2])
+        metric.update_state(perfect[2:], perfect[2:])
+        np.testing.assert_allclose(metric.result(), 1, rtol=1e-5, err_msg=name)
+        twin = copy.deepcopy(metric)
+        metric.reset_state()
+        assert not any(v.numpy().any() for v in metric.variables)
+        np.testing.assert_allclose(twin.result(), 1, rtol=1e-5, err_msg=name)
+        before = [v.numpy().copy() for v in twin.variables]
+        with pytest.raises(ShapeError):
+            twin.update_state(perfect[:, :2], perfect)
+        for old, v in zip(before, twin.variables, strict=True):
+            np.testing.assert_array_equal(v.numpy(), old)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("Precision", {"thresholds": 1.5}, "thresholds must be from 0 to 1, got 1.5"),
+        ("Recall", {"thresholds": [0.5, None]}, "thresholds must be from 0 to 1"),
+        ("Precision", {"top_k": 0}, "top_k must be an int >= 1 or None, got 0"),
+        ("Recall", {"class_id": -1}, "class_id must be an int >= 0 or None, got -1"),
+        ("PrecisionAtRecall", {"recall": 2}, "recall must be from 0 to 1, got 2"),
+        ("SensitivityAtSpecificity", {"specificity": 0.5, "num_thresholds": 0}, "num_thresholds must be an int >= 1, got 0"),
+        ("AUC", {"num_thresholds": 1}, "num_thresholds must be an int >= 2, got 1"),
+        ("AUC", {"curve": "roc curve"}, "curve must be one of ROC, PR, PRGAIN, got 'roc curve'"),
+        ("AUC", {"summation_method": "sum"}, "summation_method must be one of"),
+        ("AUC", {"num_labels": 3}, "num_labels is for multi_label=True only"),
+        ("F1Score", {"average": "mean"}, "average must be None, 'micro', 'macro' or 'weighted', got 'mean'"),
+        ("F1Score", {"threshold": 0}, "threshold must be above 0"),
+        ("FBetaScore", {"beta": -1}, "beta must be > 0, got -1"),
+        ("IoU", {"num_classes": 2, "target_class_ids": [2]}, "target_class_ids must be class numbers from 0 to 1"),
+        ("MeanIoU", {"num_classes": 0}, "num_classes must be an int >= 1, got 0"),
+        ("R2Score", {"class_aggregation": "mean"}, "class_aggregation must be None"),
+        ("R2Score", {"num_regressors": -1}, "num_regressors must be an int >= 0"),
+    ],
+)
+def test_bad_arguments(name: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        getattr(metrics, name)(**arguments)
+
+
+def test_arrays_that_do_not_fit() -> None:
+    for metric, y_true, y_pred in (
+        (metrics.Precision(class_id=3), ONE_HOT, PROBABILITIES),
+        (metrics.AUC(multi_label=True), LABELS, LABELS / 2),
+        (metrics.AUC(label_weights=[1, 2]), ONE_HOT, PROBABILITIES),
+        (metrics.F1Score(), LABELS, LABELS),
+        (metrics.R2Score(), LABELS, LABELS),
+        (metrics.MeanIoU(3), LABELS, PROBABILITIES),
+    ):
+        with pytest.raises(ShapeError, match="y_"):
+            metric.update_state(y_true, y_pred)
+        assert metric.result() == 0
+    with pytest.raises(DTypeError, match="dtype must name a dtype, got 'number'"):
+        metrics.Mean(dtype="number")
+
+
+def test_a_score_that_cannot_be_adjusted_says_so() -> None:
+    with pytest.warns(UserWarning, match="num_regressors is 6, too many for 6 numbers"):
+        assert metrics.R2Score(num_regressors=6)(NUMBERS, LOGITS) == metrics.R2Score()(NUMBERS, LOGITS)

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from tinycnn import profiler
+from tinycnn import config, profiler
 from tinycnn.errors import BackendError, ShapeError
 from tinycnn.geometry import conv2d_geometry, conv_pool2d_geometry, pool2d_geometry
 from tinycnn.kernels import select
@@ -21,7 +21,8 @@ from tinycnn.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 from tinycnn.models import Sequential
 from tinycnn.profiler import WORK, profile
 
-KERNELS = [name for name, member in vars(KernelSet).items() if inspect.isfunction(member) and not name.startswith("_") and name != "empty"]
+KERNELS = [name for name, member in vars(KernelSet).items() if inspect.isfunction(member) and not name.startswith("_")]
+KERNELS = [name for name in KERNELS if name not in ("empty", "last_algorithm")]  # which compute nothing
 
 
 @pytest.fixture(autouse=True)
@@ -243,7 +244,7 @@ def test_threads_are_all_recorded(tmp_path):
 def overlapping() -> profiler.Profile:
     """Two kernels of 3 us, of which 1 us is common, in 10 us."""
     p = profiler.Profile()
-    kind = profiler._Kind("sum_rows", "Nx5", np.dtype(np.float32), "numpy")
+    kind = profiler._Kind("sum_rows", "", "Nx5", np.dtype(np.float32), "numpy")
     p._start, p._end = 1_000, 11_000
     p._calls = [profiler._Call(kind, 20, 100, start, start + 3_000, threading.get_ident()) for start in (5_000, 3_000)]
     return p
@@ -263,13 +264,39 @@ def test_the_table():
         select.current().matmul(ones(20, 30), ones(30, 40))
         during = str(p)
     lines = str(p).splitlines()
-    assert " ".join(lines[0].split()) == "kernel sizes dtype backend calls ms time GFLOP MB GFLOP/s of peak"
-    assert lines[1].startswith("matmul              20x30 @ 30x40  float32  numpy        1  ")
+    assert " ".join(lines[0].split()) == "kernel algorithm sizes dtype backend calls ms time GFLOP MB GFLOP/s of peak"
+    assert lines[1].startswith("matmul                         20x30 @ 30x40  float32  numpy        1  ")
     assert lines[2].startswith("outside of kernels  ")
     assert lines[3].startswith("wall time  ")
     assert lines[3].rstrip().endswith("100.0%")
     assert len(lines) == 4
     assert during.splitlines()[1].startswith("matmul ")
+
+
+def test_what_the_convolutions_chose():
+    if select.available_backends()["c"] != "available":
+        pytest.skip("the C kernels are not built")
+    third = conv_pool2d_geometry((4, 7, 7, 64), (3, 3, 64, 128), padding="same", pool_padding="same")
+    x, w, y, argmax = (
+        ones(*third.conv.in_shape),
+        ones(*third.conv.kernel_shape),
+        ones(*third.out_shape),
+        np.zeros(third.out_shape, np.uint8),
+    )
+    with select.use_backend("c"), profile() as p:
+        for algorithm in ("winograd2", "direct"):
+            config.set_conv_algorithm(algorithm)
+            select.current().conv2d_pool_forward(third, "relu", x, w, None, 0.0)
+            select.current().conv2d_pool_backward(third, "relu", x, w, y, argmax, y, 0.0, (True, True, False))
+        config.set_conv_algorithm("auto")
+        select.current().conv2d_forward(CONV, ones(2, 5, 5, 4), ones(3, 3, 2, 6), ones(6))
+    assert sorted((row.kernel, row.algorithm) for row in p.rows()) == [
+        ("conv2d_forward", "direct"),
+        ("conv2d_pool_backward", "pool-sparse"),
+        ("conv2d_pool_backward", "winograd2"),
+        ("conv2d_pool_forward", "direct"),
+        ("conv2d_pool_forward", "winograd2"),
+    ]
 
 
 def test_an_empty_profile_is_a_table_too():
@@ -303,7 +330,7 @@ def test_the_trace(tmp_path):
     assert (block["name"], block["ph"], block["ts"], block["tid"]) == ("profile", "X", 0, 1)
     assert block["dur"] == pytest.approx(p.wall_time * 1e6)
     assert [call["name"] for call in calls] == ["sum_rows"] * 2
-    assert calls[0]["args"] == {"sizes": "Nx5", "dtype": "float32", "backend": "numpy", "flop": 20, "bytes": 100}
+    assert calls[0]["args"] == {"algorithm": "", "sizes": "Nx5", "dtype": "float32", "backend": "numpy", "flop": 20, "bytes": 100}
     assert sum(call["dur"] for call in calls) == pytest.approx(p.rows()[0].seconds * 1e6)
     assert 0 <= calls[0]["ts"] <= calls[0]["ts"] + calls[0]["dur"] <= calls[1]["ts"] <= block["dur"]
 

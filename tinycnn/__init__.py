@@ -33,17 +33,19 @@ if TYPE_CHECKING:
         optimizers,
         profiler,
         regularizers,
+        saving,
         testing,
         utils,
     )
     from tinycnn.autograd import Tensor, Variable, no_grad
     from tinycnn.kernels.select import available_backends, backend, get_num_threads, set_num_threads, show_config, use_backend
-    from tinycnn.layers import Input
+    from tinycnn.layers import Input, KerasTensor
     from tinycnn.models import Model, Sequential
     from tinycnn.ops import from_dlpack
 
 __all__ = [
     "Input",
+    "KerasTensor",
     "Model",
     "Sequential",
     "Tensor",
@@ -70,6 +72,7 @@ __all__ = [
     "optimizers",
     "profiler",
     "regularizers",
+    "saving",
     "set_num_threads",
     "show_config",
     "testing",
@@ -80,6 +83,7 @@ __all__ = [
 #: Where the names live that are not submodules.
 _HOMES = {
     "Input": "tinycnn.layers",
+    "KerasTensor": "tinycnn.layers",
     "Model": "tinycnn.models",
     "Sequential": "tinycnn.models",
     "Tensor": "tinycnn.ops",  # through ops, which gives Tensor its operators

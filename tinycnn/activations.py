@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from tinycnn import ops
 from tinycnn.autograd import Tensor
-from tinycnn.ops import TensorLike
+from tinycnn.ops import (
+    TensorLike,
+    celu,
+    elu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    relu6,
+    selu,
+    silu,
+    soft_shrink,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh,
+    tanh_shrink,
+    threshold,
+)
 from tinycnn.registry import register
 from tinycnn.saving import configurable
 
@@ -21,8 +47,11 @@ __all__ = [
     "exponential",
     "gelu",
     "get",
+    "glu",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
     "hard_tanh",
     "leaky_relu",
     "linear",
@@ -35,14 +64,48 @@ __all__ = [
     "serialize",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
     "swish",
     "tanh",
+    "tanh_shrink",
+    "threshold",
 ]
 
 Function = Callable[..., Tensor]
+
+for _function in (
+    celu,
+    elu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    relu6,
+    selu,
+    soft_shrink,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    tanh,
+    tanh_shrink,
+    threshold,
+):
+    register("activation")(_function)
+register("activation", "swish")(silu)
+register("activation", "hard_swish")(hard_silu)
 
 
 @register("activation")
@@ -70,61 +133,9 @@ def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = N
 
 
 @register("activation")
-def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
-    """x where x > 0, else negative_slope * x."""
-    return ops.leaky_relu(x, negative_slope)
-
-
-@register("activation")
-def relu6(x: TensorLike) -> Tensor:
-    """min(max(x, 0), 6)"""
-    return relu(x, max_value=6.0)
-
-
-@register("activation")
-def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
-    """x where x > 0, else alpha * (e ** x - 1) (Clevert et al. 2016)."""
-    return ops.elu(x, alpha)
-
-
-@register("activation")
-def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
-    """x where x > 0, else alpha * (e ** (x / alpha) - 1) (Barron 2017)."""
-    return alpha * ops.elu(ops.divide(x, alpha))
-
-
-@register("activation")
-def selu(x: TensorLike) -> Tensor:
-    """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1 through layers (Klambauer et al. 2017)."""
-    return 1.0507009873554804934193349852946 * ops.elu(x, 1.6732632423543772848170429916717)
-
-
-@register("activation")
 def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
-    """x * P(Z <= x) for a standard normal Z (Hendrycks & Gimpel 2016).
-
-    Args:
-        x: any shape.
-        approximate: use the authors' 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))).
-    """
-    x = ops.convert_to_tensor(x)
-    if approximate:
-        doubled = 1 + ops.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * ops.square(x)))
-    else:
-        doubled = 1 + ops.erf(x * math.sqrt(0.5))
-    return ops.multiply(0.5 * x, doubled)
-
-
-@register("activation", "swish")
-def silu(x: TensorLike) -> Tensor:
-    """x * sigmoid(x) (Elfwing et al. 2017)."""
-    return ops.multiply(x, ops.sigmoid(x))
-
-
-@register("activation", "hard_swish")
-def hard_silu(x: TensorLike) -> Tensor:
-    """x * relu6(x + 3) / 6 (Howard et al. 2019)."""
-    return ops.multiply(x, hard_sigmoid(x))
+    """x * P(Z <= x) for a standard normal Z; see `ops.gelu`."""
+    return ops.gelu(x, approximate)
 
 
 @register("activation")
@@ -134,48 +145,12 @@ def mish(x: TensorLike) -> Tensor:
 
 
 @register("activation")
-def softplus(x: TensorLike) -> Tensor:
-    """ln(1 + e ** x)"""
-    return ops.softplus(x)
-
-
-@register("activation")
-def softsign(x: TensorLike) -> Tensor:
-    """x / (1 + |x|)"""
-    return ops.divide(x, 1 + ops.abs(x))
-
-
-@register("activation")
-def tanh(x: TensorLike) -> Tensor:
-    """The hyperbolic tangent."""
-    return ops.tanh(x)
-
-
-@register("activation")
-def hard_tanh(x: TensorLike) -> Tensor:
-    """x, but at least -1 and at most 1."""
-    return ops.clip(x, -1.0, 1.0)
-
-
-@register("activation")
 def sigmoid(x: TensorLike) -> Tensor:
     """1 / (1 + e ** -x). The result remembers x, from which a cross-entropy is computed exactly."""
     (logits,) = ops.convert.floats(x)
     y = ops.sigmoid(logits)
     y._logits = "sigmoid", logits
     return y
-
-
-@register("activation")
-def hard_sigmoid(x: TensorLike) -> Tensor:
-    """relu6(x + 3) / 6"""
-    return relu6(ops.add(x, 3.0)) / 6.0
-
-
-@register("activation")
-def log_sigmoid(x: TensorLike) -> Tensor:
-    """ln(sigmoid(x))"""
-    return -ops.softplus(ops.negative(x))
 
 
 @register("activation")
@@ -193,14 +168,6 @@ def softmax(x: TensorLike, axis: int = -1) -> Tensor:
         y._logits = "softmax", logits
     return y
 
-
-@register("activation")
-def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
-    """ln(softmax(x)) along `axis`."""
-    return ops.log_softmax(x, axis)
-
-
-swish, hard_swish = silu, hard_silu
 
 #: Activations that the kernels know, and compute together with a bias: function -> (name, alpha) there.
 KERNEL_ACTIVATIONS: dict[Function, tuple[Any, float]] = {

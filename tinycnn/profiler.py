@@ -109,6 +109,7 @@ class _Kind(NamedTuple):
     """What calls have in common that make one row of the table."""
 
     kernel: str
+    algorithm: str
     sizes: str
     dtype: np.dtype[Any]  # its name is slow to get
     backend: str
@@ -130,7 +131,7 @@ class _RecordingKernels:
 
     def __init__(self, kernels: KernelSet, report: Callable[[_Call], None]) -> None:
         self.name = kernels.name
-        self.empty = kernels.empty  # computes nothing
+        self.empty, self.last_algorithm = kernels.empty, kernels.last_algorithm  # compute nothing
         for kernel in WORK:
             setattr(self, kernel, _recorded(kernel, kernels, report))
 
@@ -138,6 +139,7 @@ class _RecordingKernels:
 def _recorded(kernel: str, kernels: KernelSet, report: Callable[[_Call], None]) -> Callable[..., Any]:
     """The method `kernel` of `kernels`, reporting. A call that raises is not reported: its operands may be anything."""
     method, work_of, backend = getattr(kernels, kernel), WORK[kernel], kernels.name
+    chooses = kernel.startswith("conv2d")
     kinds: dict[_Kind, _Kind] = {}  # equal kinds are one object: a long training has millions of calls
 
     def call(*arguments: Any, **options: Any) -> Any:
@@ -149,7 +151,7 @@ def _recorded(kernel: str, kernels: KernelSet, report: Callable[[_Call], None]) 
         arrays = [a for a in operands if isinstance(a, np.ndarray)]
         dtype = next(a.dtype for a in arrays if a.dtype.kind == "f")
         nbytes = sum([a.nbytes for a in arrays]) + work.written
-        kind = _Kind(kernel, work.sizes, dtype, backend)
+        kind = _Kind(kernel, kernels.last_algorithm() if chooses else "", work.sizes, dtype, backend)
         report(_Call(kinds.setdefault(kind, kind), work.flop, nbytes, start, end, threading.get_ident()))
         return results
 
@@ -162,6 +164,7 @@ class Row:
     """All calls of one kernel on operands of the same sizes but for the batch, N."""
 
     kernel: str  #: the method of `KernelSet`
+    algorithm: str  #: of a convolution: the way it took; "" where there is but one
     sizes: str
     dtype: str
     backend: str
@@ -230,11 +233,13 @@ class Profile:
 
     def __str__(self) -> str:
         wall_time, outside, rows = self.wall_time, self.outside, self.rows()
-        cells: list[tuple[str, ...]] = [("kernel", "sizes", "dtype", "backend", "calls", "ms", "time", "GFLOP", "MB", "GFLOP/s", "of peak")]
+        cells: list[tuple[str, ...]] = [
+            ("kernel", "algorithm", "sizes", "dtype", "backend", "calls", "ms", "time", "GFLOP", "MB", "GFLOP/s", "of peak")
+        ]
         cells += [_cells(row, wall_time) for row in rows]
-        cells += [("outside of kernels", "", "", "", "", *_time_cells(outside, wall_time), "", "", "", "")]
-        cells += [("wall time", "", "", "", "", *_time_cells(wall_time, wall_time), "", "", "", "")]
-        lines = _aligned(cells, left=4)
+        cells += [("outside of kernels", "", "", "", "", "", *_time_cells(outside, wall_time), "", "", "", "")]
+        cells += [("wall time", "", "", "", "", "", *_time_cells(wall_time, wall_time), "", "", "", "")]
+        lines = _aligned(cells, left=5)
         for dtype, peak in self._peaks.items():
             lines.append(f"peak: {peak / 1e9:.0f} GFLOP/s of {dtype} multiply-adds in {select.get_num_threads()} threads")
         if sum(row.seconds for row in rows) + outside > wall_time * 1.001:
@@ -251,13 +256,13 @@ class Profile:
         self._end = time.perf_counter_ns()
 
     def _row(self, kind: _Kind, calls: list[_Call]) -> Row:
-        kernel, sizes, dtype, backend = kind
+        kernel, algorithm, sizes, dtype, backend = kind
         seconds = sum(call.end - call.start for call in calls) / 1e9
         flop = sum(call.flop for call in calls)
         fraction = None
         if backend == "c" and flop and seconds and self._end is not None:
             fraction = flop / seconds / self._peak(dtype.name)
-        return Row(kernel, sizes, dtype.name, backend, len(calls), seconds, flop, sum(call.bytes for call in calls), fraction)
+        return Row(kernel, algorithm, sizes, dtype.name, backend, len(calls), seconds, flop, sum(call.bytes for call in calls), fraction)
 
     def _peak(self, dtype: str) -> float:
         if dtype not in self._peaks:
@@ -274,7 +279,7 @@ class Profile:
             yield {"name": "thread_name", "ph": "M", "pid": process, "tid": number[thread], "args": {"name": name}}
         yield {"name": "profile", "ph": "X", "ts": 0, "dur": self.wall_time * 1e6, "pid": process, "tid": 1}
         for call in calls:
-            kernel, sizes, dtype, backend = call.kind
+            kernel, algorithm, sizes, dtype, backend = call.kind
             yield {
                 "name": kernel,
                 "cat": "kernel",
@@ -283,14 +288,31 @@ class Profile:
                 "dur": (call.end - call.start) / 1e3,
                 "pid": process,
                 "tid": number[call.thread],
-                "args": {"sizes": sizes, "dtype": dtype.name, "backend": backend, "flop": call.flop, "bytes": call.bytes},
+                "args": {
+                    "algorithm": algorithm,
+                    "sizes": sizes,
+                    "dtype": dtype.name,
+                    "backend": backend,
+                    "flop": call.flop,
+                    "bytes": call.bytes,
+                },
             }
 
 
 def _cells(row: Row, wall_time: float) -> tuple[str, ...]:
     computing = (f"{row.gflops:.1f}" if row.flop else "", "" if row.fraction_of_peak is None else f"{row.fraction_of_peak:.0%}")
     amounts = (f"{row.flop / 1e9:.3f}" if row.flop else "", f"{row.bytes / 1e6:.1f}")
-    return row.kernel, row.sizes, row.dtype, row.backend, f"{row.calls}", *_time_cells(row.seconds, wall_time), *amounts, *computing
+    return (
+        row.kernel,
+        row.algorithm,
+        row.sizes,
+        row.dtype,
+        row.backend,
+        f"{row.calls}",
+        *_time_cells(row.seconds, wall_time),
+        *amounts,
+        *computing,
+    )
 
 
 def _time_cells(seconds: float, wall_time: float) -> tuple[str, str]:

@@ -160,7 +160,7 @@ static int gradient_sum(void *context, int64_t chunk) {
     return TC_OK;
 }
 
-static int conv2d_backward_kernel(const tc_conv2d *g, const real *x, const real *dy, real *dw) {
+static int direct_backward_kernel(const tc_conv2d *g, const real *x, const real *dy, real *dw) {
     const bool depthwise = conv_is_depthwise(g);
     gradient p = {
         .g = *g, .depthwise = depthwise, .rows = conv_rows(g, false), .columns = conv_columns(g, false), .x = x, .dy = dy, .dw = dw};

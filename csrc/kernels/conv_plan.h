@@ -32,6 +32,7 @@ enum {
     UNIT_CELLS_MAX = 1024,   // more gain nothing
     UNIT_BYTES = 256 << 10,  // of the source of a unit: a part of L2
     CONV_CHUNKS = 64,        // chunks to aim at, so that any number of threads is kept busy
+    FEW_CELLS = 48,          // result cells, for which to pack the kernel costs more than to read it where it lies
 };
 
 static int64_t group_source(const gather *p) { return p->source_channels / p->groups; }
@@ -95,7 +96,8 @@ static void plan_taps(const gather *p, phase *f) {
 
 static operand phase_operand(const gather *p, const phase *f, int64_t group) {
     const int64_t k = phase_k(p, f), columns = group_result(p);
-    const bool direct = !p->rows.adjoint && p->groups == 1 && columns % VLEN == 0 && operand_panels(columns) == 1;
+    const bool once = operand_panels(columns) == 1 || p->images * p->rows.result * p->columns.result <= FEW_CELLS;
+    const bool direct = !p->rows.adjoint && p->groups == 1 && columns % VLEN == 0 && once;
     return (operand){direct ? p->w : NULL, columns, f->packed + group * operand_room(direct, k, columns), k, columns};
 }
 

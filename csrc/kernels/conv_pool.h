@@ -5,9 +5,9 @@
 //
 // The maximum comes first: the activations allowed here never fall, so it is the same value with a quarter of the work.
 //
-// Winograd's algorithm does the forward pass where it pays. Here is the way for any convolution. Forward: some images at a time are
-// convolved into scratch that stays in L2, and pooled from there. Backward: the gradient is spread over the convolution's output once, for
-// the dense kernels.
+// Winograd's algorithm does the forward pass where it pays, conv_pool_narrow.h that of images. Here is the way for any convolution.
+// Forward: some images at a time are convolved into scratch that stays in L2, and pooled from there. Backward: without unpooling
+// (conv_pool_sparse.h) where that pays, else the gradient is spread over the convolution's output once, for the dense kernels.
 
 enum { CONV_POOL_BYTES = 256 << 10 };  // of the convolution's output per chunk, about: a part of L2
 
@@ -85,7 +85,9 @@ static int conv_pool_chunk(void *context, int64_t chunk) {
 static int conv2d_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x, const real *w,
                                const real *b, real *y, uint8_t *argmax) {
     const int64_t tile = winograd_pool_fits(conv, pool, kind) ? winograd_size(conv, false) : 0;
+    note_tile(tile);
     if (tile) return winograd_pool_forward(tile, conv, pool, kind, (real)alpha, x, w, b, y, argmax);
+    if (narrow_forward_fits(conv, pool)) return narrow_pool_forward(conv, pool, kind, (real)alpha, x, w, b, y, argmax);
     conv_pool_job job = {conv, pool, kind, (real)alpha, x, w, b, y, argmax, 1};
     const int64_t image_bytes = pool->in_h * pool->in_w * pool->channels * (int64_t)sizeof(real);
     job.images_per_chunk = max_i64(1, CONV_POOL_BYTES / max_i64(1, image_bytes));
@@ -157,8 +159,9 @@ static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc
     int status = bytes ? activation_backward(kind, size, dy, y, alpha, product) : TC_OK;
     if (status == TC_OK && db) status = sum_rows(windows, pool->channels, g, db);
     if (status == TC_OK && (dx || dw)) {
-        const bool sparse = sparse_backward_fits(conv, pool);
+        const bool sparse = sparse_backward_fits(conv, pool) && sparse_backward_pays(conv, pool);
         status = (sparse ? sparse_backward : dense_backward)(conv, pool, x, w, argmax, g, dx, dw);
+        if (sparse) tc_note_algorithm("pool-sparse");
     }
     if (bytes) tc_free(product, bytes);
     return status;

@@ -33,6 +33,16 @@ static bool sparse_backward_fits(const tc_conv2d *conv, const tc_pool2d *pool) {
            conv->batch * pool->out_h * pool->out_w * conv->out_channels > 0 && rows * columns < INT32_MAX / (2 * VLEN);
 }
 
+// Is it faster than to unpool and use Winograd's algorithm? That multiplies even less where tiles fit the image. Measured: a sparse
+// multiply-add is worth 1.75 of a product's, and to unpool a cell 16.
+static bool sparse_backward_pays(const tc_conv2d *conv, const tc_pool2d *pool) {
+    if (conv->algorithm != TC_AUTO) return conv->algorithm == TC_DIRECT || !winograd_fits(conv);
+    if (!winograd_size(conv, false) || !winograd_size(conv, true)) return true;
+    const double windows = (double)conv->batch * pool->out_h * pool->out_w, unpooled = (double)conv->batch * conv->out_h * conv->out_w;
+    const double sparse = 1.75 * windows * TAPS * TAPS * conv->in_channels * conv->out_channels;
+    return sparse < winograd_cost(conv, true) + 16 * unpooled * conv->out_channels;
+}
+
 static int sparse_backward(const tc_conv2d *conv, const tc_pool2d *pool, const real *x, const real *w, const uint8_t *argmax, const real *g,
                            real *dx, real *dw) {
     sparse_job job = {*conv, *pool, x, w, g, argmax, dx, dw};

@@ -102,18 +102,6 @@ static void narrow_windows(const narrow *p, int64_t kernel) {
     }
 }
 
-// One channel of a padded image.
-static void narrow_copy(const narrow_plan *p, const real *image, real *to) {
-    const tc_conv2d *g = &p->job->conv;
-    const int64_t right = min_i64(p->columns, g->pad_left + g->in_w);
-    clear(to, p->rows * p->columns);
-    for (int64_t i = 0; i < min_i64(g->in_h, p->rows - g->pad_top); i++) {
-        const real *from = image + i * g->in_w * g->in_channels;
-        real *row = to + (i + g->pad_top) * p->columns;
-        for (int64_t j = g->pad_left; j < right; j++, from += g->in_channels) row[j] = *from;
-    }
-}
-
 // g and argmax of a panel that does not fill its vectors, with zeros behind.
 static void narrow_pad(const real *g, const uint8_t *argmax, int64_t channels, int64_t n, int64_t windows, int64_t width, real *to_g,
                        uint8_t *to_argmax) {
@@ -148,7 +136,7 @@ static int narrow_chunk(void *context, int64_t chunk) {
         at.stride = padded ? width : g->out_channels;
         at.accumulate = image > begin;
         for (int64_t c = 0; c < g->in_channels; c++) {
-            narrow_copy(p, job->x + image * g->in_h * g->in_w * g->in_channels + c, plane);
+            copy_plane(g, job->x + image * g->in_h * g->in_w * g->in_channels + c, p->rows, p->columns, plane);
             at.dw = dw + c * g->out_channels;
             narrow_windows(&at, g->kernel_h);
         }

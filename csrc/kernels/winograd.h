@@ -40,7 +40,7 @@ struct winograd {
     // follows from the above
     int64_t tiles_h, tiles_w, last_rows, last_columns;  // of all tiles; results of the last ones
     int64_t tiles_per_chunk, panels_per_chunk;
-    real *taps;  // (panel, point, source channel, result channel of the panel)
+    real *taps;  // (panel, point, source channel, result channel of the panel); may be given
 };
 
 enum { WINOGRAD_TILES = 16, WINOGRAD_TAPS = 32 };  // tiles of a chunk; source channels whose taps are transformed at a time
@@ -118,32 +118,60 @@ static range tiles_with_point(const winograd_block *block, int64_t i, int64_t j)
     return (range){block->begin[all_columns ? EDGE_COLUMN : INNER], block->begin[!all_rows ? EDGE_ROW : all_columns ? KINDS : CORNER]};
 }
 
-static void transform_input(const winograd_block *block, const winograd_tile *tile, real *v) {
-    const winograd *p = block->p;
-    const int64_t channels = p->source_channels, top = tile->i * p->m - p->pad_top, left = tile->j * p->m - p->pad_left;
-    const int64_t rows = tile->rows + 2, columns = tile->columns + 2;
-    const int64_t begin = min_i64(columns, max_i64(0, -left)), end = max_i64(begin, min_i64(columns, p->source_w - left));
+// What tiles are transformed from: windows of images, `margin` rows and columns larger than the tile's results.
+typedef struct {
+    const real *images;
+    int64_t h, w, pixel;  // pixel: elements from one to the next
+    int64_t channels;     // to transform
+    int64_t pad_top, pad_left, margin;
+    void (*down)(int64_t m, const columns_of_tile *p, real *t);
+    void (*across)(int64_t m, int64_t n, const real *t, real *to, int64_t to_item, int64_t to_line);
+    const real *zeros;  // MAX_POINTS pixels: a row that does not exist
+} windows_of_tiles;
+
+// The window of one tile, to v + its point * v_point.
+static void transform_window(const windows_of_tiles *s, const winograd *p, const winograd_tile *tile, real *v, int64_t v_point) {
+    const int64_t top = tile->i * p->m - s->pad_top, left = tile->j * p->m - s->pad_left;
+    const int64_t rows = tile->rows + s->margin, columns = tile->columns + s->margin;
+    const int64_t begin = min_i64(columns, max_i64(0, -left)), end = max_i64(begin, min_i64(columns, s->w - left));
     _Alignas(64) real t[MAX_POINTS * T_ROW], partial[MAX_POINTS * T_ROW];
-    columns_of_tile d = {.from_line = channels, .n = end - begin};
+    columns_of_tile d = {.from_line = s->pixel, .n = end - begin};
     for (int64_t i = 0; i < rows; i++) {
-        const bool exists = top + i >= 0 && top + i < p->source_h;
-        d.from[i] = exists ? p->source + ((tile->image * p->source_h + top + i) * p->source_w + left + begin) * channels : block->zeros;
+        const bool exists = top + i >= 0 && top + i < s->h;
+        d.from[i] = exists ? s->images + ((tile->image * s->h + top + i) * s->w + left + begin) * s->pixel : s->zeros;
+    }
+    for (int64_t i = 0; i < tile->rows + 2; i++)
         for (int64_t j = 0; j < columns; j++)
             if (j < begin || j >= end) v_store(t + i * T_ROW + j * VLEN, v_zero());
-    }
-    for (int64_t c = 0; c < channels; c += VLEN) {
-        if (channels - c < VLEN) {
+    for (int64_t c = 0; c < s->channels; c += VLEN) {
+        if (s->channels - c < VLEN) {
             for (int64_t i = 0; i < rows; i++) {
                 for (int64_t j = 0; j < d.n; j++)
-                    v_store(partial + i * T_ROW + j * VLEN, v_load_n(d.from[i] + j * channels, (int)(channels - c)));
+                    v_store(partial + i * T_ROW + j * VLEN, v_load_n(d.from[i] + j * s->pixel, (int)(s->channels - c)));
                 d.from[i] = partial + i * T_ROW;
             }
             d.from_line = VLEN;
         }
-        input_down(tile->rows, &d, t + begin * VLEN);
-        input_across(tile->columns, rows, t, v + c, block->v_point, (p->m + 2) * block->v_point);
+        s->down(tile->rows, &d, t + begin * VLEN);
+        s->across(tile->columns, tile->rows + 2, t, v + c, v_point, (p->m + 2) * v_point);
         for (int64_t i = 0; i < rows; i++) d.from[i] += VLEN;
     }
+}
+
+static windows_of_tiles winograd_windows(const winograd *p, const real *zeros) {
+    return (windows_of_tiles){
+        .images = p->source,
+        .h = p->source_h,
+        .w = p->source_w,
+        .pixel = p->source_channels,
+        .channels = p->source_channels,
+        .pad_top = p->pad_top,
+        .pad_left = p->pad_left,
+        .margin = 2,
+        .down = input_down,
+        .across = input_across,
+        .zeros = zeros,
+    };
 }
 
 static void transform_back(const winograd_block *block, const winograd_tile *tile, const real *y, int64_t width, range columns) {
@@ -182,10 +210,11 @@ static int winograd_chunk(void *context, int64_t chunk) {
     block.y_row = block.v_row + n;
     clear(block.zeros, zeros);
     sort_tiles(&block, tiles);
+    const windows_of_tiles inputs = winograd_windows(p, block.zeros);
     for (int64_t t = 0; t < n; t++) {
         block.v_row[t] = t * block.v_tile;
         block.y_row[t] = t * block.y_tile;
-        transform_input(&block, block.tile + t, block.v + t * block.v_tile);
+        transform_window(&inputs, p, block.tile + t, block.v + t * block.v_tile, block.v_point);
     }
     for (int64_t index = panel.begin; index < panel.end; index++) {
         const range columns = panel_columns(p->result_channels, index);
@@ -214,23 +243,38 @@ static int winograd_chunk(void *context, int64_t chunk) {
     return TC_OK;
 }
 
-static int winograd_run(winograd *p) {
+// Cuts the results into tiles; returns their number.
+static int64_t winograd_cut(winograd *p) {
     p->tiles_h = ceil_div(p->result_h, p->m);
     p->tiles_w = ceil_div(p->result_w, p->m);
     p->last_rows = p->result_h - (p->tiles_h - 1) * p->m;
     p->last_columns = p->result_w - (p->tiles_w - 1) * p->m;
-    const int64_t tiles = p->images * p->tiles_h * p->tiles_w, panels = operand_panels(p->result_channels);
+    return p->images * p->tiles_h * p->tiles_w;
+}
+
+static int64_t taps_size(const winograd *p) {
+    return winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + operand_panels(p->result_channels) * VLEN);
+}
+
+static int transform_taps(winograd *p) {
+    return tc_parallel_for(operand_panels(p->result_channels) * ceil_div(p->source_channels, WINOGRAD_TAPS), winograd_taps_chunk, p);
+}
+
+static int winograd_run(winograd *p) {
+    const int64_t tiles = winograd_cut(p), panels = operand_panels(p->result_channels);
     if (tiles * panels == 0) return TC_OK;
     const int64_t chunks = ceil_div(tiles, WINOGRAD_TILES);
     p->tiles_per_chunk = ceil_div(tiles, chunks);
     p->panels_per_chunk = chunks >= CONV_CHUNKS / 4 ? panels : 1;
-    const size_t bytes =
-        sizeof(real) * (size_t)(winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + panels * VLEN));
-    p->taps = tc_alloc(bytes);
-    if (!p->taps) return TC_NO_MEMORY;
-    int status = tc_parallel_for(panels * ceil_div(p->source_channels, WINOGRAD_TAPS), winograd_taps_chunk, p);
+    const size_t bytes = p->taps ? 0 : sizeof(real) * (size_t)taps_size(p);
+    int status = TC_OK;
+    if (bytes) {
+        p->taps = tc_alloc(bytes);
+        if (!p->taps) return TC_NO_MEMORY;
+        status = transform_taps(p);
+    }
     if (status == TC_OK) status = tc_parallel_for(chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
-    tc_free(p->taps, bytes);
+    if (bytes) tc_free(p->taps, bytes);
     return status;
 }
 
@@ -264,22 +308,31 @@ static bool winograd_fits(const tc_conv2d *g) {
            g->groups == 1 && pad < TAPS;
 }
 
-// Is F(4x4) faster than the direct way? The transforms, counted in multiply-adds: measured, about 16 for each value of a tile, and 8 for
-// each transformed tap, or 32 where these outgrow L2.
-static bool winograd_pays(const tc_conv2d *g, bool adjoint) {
+// What F(4x4) costs, in multiply-adds of a product. Measured: the transforms are worth about 16 for each value of a tile, and 8 for each
+// transformed tap, or 32 where these outgrow L2.
+static double taps_cost(const tc_conv2d *g) {
+    const double taps = MAX_POINTS * MAX_POINTS * (double)g->in_channels * (double)g->out_channels;
+    return (taps * sizeof(real) > 1 << 20 ? 32 : 8) * taps;
+}
+
+static double winograd_cost(const tc_conv2d *g, bool adjoint) {
     const int64_t m = MAX_TILE, height = adjoint ? g->in_h : g->out_h, width = adjoint ? g->in_w : g->out_w;
     const double sources = adjoint ? g->out_channels : g->in_channels;
     const double results = whole_vectors(adjoint ? g->in_channels : g->out_channels);
-    const double cells = (double)g->batch * height * width, taps = MAX_POINTS * MAX_POINTS * sources * results;
     const double values = (double)g->batch * (height + 2 * ceil_div(height, m)) * (width + 2 * ceil_div(width, m));
-    const double transforms = 16 * values * (whole_vectors((int64_t)sources) + results) + (taps * sizeof(real) > 1 << 20 ? 32 : 8) * taps;
-    return values * sources * results + transforms < TAPS * TAPS * cells * sources * results;
+    return values * sources * results + 16 * values * (whole_vectors((int64_t)sources) + results) + taps_cost(g);
 }
 
-// The tile size to run a convolution, or the gradient of its input, with; 0 where it is to be direct.
+static double direct_cost(const tc_conv2d *g, bool adjoint) {
+    const double cells = (double)g->batch * (adjoint ? g->in_h * g->in_w : g->out_h * g->out_w);
+    return TAPS * TAPS * cells * (adjoint ? g->out_channels : g->in_channels) * whole_vectors(adjoint ? g->in_channels : g->out_channels);
+}
+
+// The tile size to run a convolution, or one of its gradients, with; 0 where it is to be direct. adjoint: the gradient of the input.
+// That of the kernel costs what the forward pass does.
 static int64_t winograd_size(const tc_conv2d *g, bool adjoint) {
     if (g->algorithm == TC_DIRECT || !winograd_fits(g)) return 0;
-    if (g->algorithm == TC_AUTO) return winograd_pays(g, adjoint) ? 4 : 0;
+    if (g->algorithm == TC_AUTO) return (!adjoint && g->taps) || winograd_cost(g, adjoint) < direct_cost(g, adjoint) ? 4 : 0;
     return g->algorithm == TC_WINOGRAD2 ? 2 : 4;
 }
 
@@ -301,7 +354,22 @@ static winograd winograd_of_forward(int64_t m, const tc_conv2d *g, const real *x
         .start = b,
         .result = y,
         .finish = store_tile,
+        .taps = (real *)g->taps,
     };
+}
+
+// The taps alone, for a caller who keeps them from one call to the next. That pays where a few small images meet many taps; elsewhere, and
+// where the convolution is direct in any case, their size is 0.
+enum { KEPT_TAPS_BYTES = 16 << 20 };  // at most
+
+static int conv2d_taps(const tc_conv2d *g, const real *w, int64_t *size, real *taps) {
+    const double rest = winograd_cost(g, false) - taps_cost(g);
+    const bool pays = g->algorithm != TC_AUTO || rest < direct_cost(g, false);
+    winograd p = winograd_of_forward(g->algorithm == TC_WINOGRAD2 ? 2 : 4, g, NULL, w, NULL, NULL);
+    *size = g->algorithm != TC_DIRECT && winograd_fits(g) && pays && 4 * taps_cost(g) > rest ? taps_size(&p) : 0;
+    if (*size * (int64_t)sizeof(real) > KEPT_TAPS_BYTES) *size = 0;
+    p.taps = taps;
+    return *size && taps ? transform_taps(&p) : TC_OK;
 }
 
 static int winograd_forward(int64_t m, const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {

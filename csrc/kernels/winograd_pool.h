@@ -35,9 +35,9 @@ static inline vreal activate_vector(tc_activation kind, vreal x, vreal alpha) {
 }
 
 static inline void store_places(uint8_t *to, lanes place, int n) {
-    const places narrow = __builtin_convertvector(place, places);
-    if (n == VLEN) memcpy(to, &narrow, VLEN);
-    else memcpy(to, &narrow, (size_t)n);
+    uint8_t all[VLEN];
+    v_store_bytes(n == VLEN ? to : all, (vreal)place);
+    if (n < VLEN) memcpy(to, all, (size_t)n);
 }
 
 // Cells that do not exist, right of and below the last results, are -infinity: never larger than one that does.

@@ -3,6 +3,7 @@
 
 typedef real vreal __attribute__((vector_size(16)));
 enum { VLEN = sizeof(vreal) / sizeof(real), VREGS = 16 };
+enum { LOWEST_BYTE = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(real) - 1 : 0 };  // of a lane
 
 static inline vreal v_load(const real *p) {
     vreal a;
@@ -34,3 +35,9 @@ static inline vreal v_zero(void) { return v_set1(0); }
 static inline vreal v_add(vreal a, vreal b) { return a + b; }
 static inline vreal v_mul(vreal a, vreal b) { return a * b; }
 static inline vreal v_fma(vreal a, vreal b, vreal c) { return a * b + c; }
+
+static inline void v_store_bytes(uint8_t *p, vreal a) {
+    uint8_t bytes[sizeof a];
+    memcpy(bytes, &a, sizeof a);
+    for (int i = 0; i < VLEN; ++i) p[i] = bytes[i * sizeof(real) + LOWEST_BYTE];
+}

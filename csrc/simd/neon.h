@@ -33,3 +33,15 @@ static inline void v_store_n(real *p, vreal a, int n) {
     v_store(lanes, a);
     for (int i = 0; i < n; ++i) p[i] = lanes[i];
 }
+
+static inline void v_store_bytes(uint8_t *p, vreal a) {
+#ifdef TC_DOUBLE
+    const uint64x2_t lanes = vreinterpretq_u64_f64(a);
+    p[0] = (uint8_t)vgetq_lane_u64(lanes, 0);
+    p[1] = (uint8_t)vgetq_lane_u64(lanes, 1);
+#else
+    const uint16x4_t halves = vmovn_u32(vreinterpretq_u32_f32(a));
+    const uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(halves, halves))), 0);
+    memcpy(p, &bytes, VLEN);
+#endif
+}

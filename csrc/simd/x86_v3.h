@@ -23,3 +23,15 @@ static inline void v_store_n(real *p, vreal a, int n) { V_(maskstore)(p, vmask_(
 static inline vreal v_add(vreal a, vreal b) { return V_(add)(a, b); }
 static inline vreal v_mul(vreal a, vreal b) { return V_(mul)(a, b); }
 static inline vreal v_fma(vreal a, vreal b, vreal c) { return V_(fmadd)(a, b, c); }
+
+static inline void v_store_bytes(uint8_t *p, vreal a) {
+    const __m256i bits = (__m256i)a;
+#ifdef TC_DOUBLE
+    const __m256i lows = _mm256_shuffle_epi8(bits, _mm256_set1_epi64x(0x0800));
+    const int32_t bytes = _mm_cvtsi128_si32(_mm_unpacklo_epi16(_mm256_castsi256_si128(lows), _mm256_extracti128_si256(lows, 1)));
+    memcpy(p, &bytes, VLEN);
+#else
+    const __m256i lows = _mm256_shuffle_epi8(bits, _mm256_set1_epi32(0x0c080400));
+    _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(lows), _mm256_extracti128_si256(lows, 1)));
+#endif
+}

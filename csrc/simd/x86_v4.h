@@ -1,7 +1,8 @@
 // The vector vocabulary of a variant: a type `vreal` of VLEN reals, VREGS registers, and a dozen operations. This one: AVX-512.
 //
 // v_load_n and v_store_n touch the first n elements only, 0 <= n <= VLEN; lanes that were not loaded are zero.
-// v_fma(a, b, c) is a * b + c, rounded once where the instruction set has a fused multiply-add.
+// v_store_bytes stores the lowest byte of each lane. v_fma(a, b, c) is a * b + c, rounded once where the instruction set has a fused
+// multiply-add.
 #include <immintrin.h>
 
 #ifdef TC_DOUBLE
@@ -26,3 +27,11 @@ static inline void v_store_n(real *p, vreal a, int n) { V_(mask_storeu)(p, (vmas
 static inline vreal v_add(vreal a, vreal b) { return V_(add)(a, b); }
 static inline vreal v_mul(vreal a, vreal b) { return V_(mul)(a, b); }
 static inline vreal v_fma(vreal a, vreal b, vreal c) { return V_(fmadd)(a, b, c); }
+
+static inline void v_store_bytes(uint8_t *p, vreal a) {
+#ifdef TC_DOUBLE
+    _mm_storel_epi64((__m128i *)p, _mm512_cvtepi64_epi8((__m512i)a));
+#else
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)a));
+#endif
+}

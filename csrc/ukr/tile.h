@@ -21,7 +21,7 @@ typedef struct {
     const real *b;  // row k begins at b + k * b_stride; whole vectors are read
     int64_t b_stride;
     const real *start;  // the first value of every row (a bias), or NULL for zeros
-    bool accumulate;    // start from y instead
+    bool accumulate;    // add to y instead: chains of sums stay short, and so does their rounding error
     real *y;
     const int64_t *y_row;  // row r of y begins at y + y_row[r]
     int64_t columns;       // of y; the last vector may be partial
@@ -51,7 +51,7 @@ __attribute__((always_inline)) static inline void tile(const int rows, const int
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++) {
         a[r] = p->a + p->a_row[first + r];
-        const real *start = p->accumulate ? p->y + y_row[r] : p->start;
+        const real *start = p->accumulate ? NULL : p->start;
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) sum[r][v] = start ? load_columns(start + v * VLEN, v + 1 < vectors ? VLEN : last) : v_zero();
     }
@@ -72,7 +72,11 @@ __attribute__((always_inline)) static inline void tile(const int rows, const int
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) store_columns(p->y + y_row[r] + v * VLEN, sum[r][v], v + 1 < vectors ? VLEN : last);
+        for (int v = 0; v < vectors; v++) {
+            const int n = v + 1 < vectors ? VLEN : last;
+            real *y = p->y + y_row[r] + v * VLEN;
+            store_columns(y, p->accumulate ? v_add(load_columns(y, n), sum[r][v]) : sum[r][v], n);
+        }
 }
 
 // All rows, in tiles as even as can be: 49 rows are 4 tiles of 6 and 5 of 5, not 8 of 6 and one of 1.

@@ -70,6 +70,32 @@ __attribute__((always_inline)) static inline void results(const int m, const vre
     y[m - 1] += t[1];
 }
 
+// ---- the adjoints of these three: what the gradient of the taps takes, where their transposes stand in turn
+//
+//     dg = G^T [(A dy) * (B^T d)]
+
+// Of `results`: the m gradients `dy` at the points.
+__attribute__((always_inline)) static inline void gradient_points(const int m, const vreal *dy, vreal *t) {
+    const vreal y_1 = m > 1 ? dy[1] : v_zero(), y_2 = m > 2 ? dy[2] : v_zero(), y_3 = m > 3 ? dy[3] : v_zero();
+    const vreal even_p = dy[0] + P2 * y_2, odd_p = P * (y_1 + P2 * y_3), even_q = dy[0] + Q2 * y_2, odd_q = Q * (y_1 + Q2 * y_3);
+    t[0] = dy[0];
+    t[1] = dy[m - 1];
+    t[2] = even_p + odd_p;
+    if (m > 1) t[3] = even_p - odd_p;
+    if (m > 2) t[4] = even_q + odd_q;
+    if (m > 3) t[5] = even_q - odd_q;
+}
+
+// Of `tap_points`: the gradients of the 3 taps from those at the points that m results take, of which there are 4 or 6.
+__attribute__((always_inline)) static inline void tap_gradients(const int m, const vreal *u, vreal *dg) {
+    const real scale_p = 1 / (2 * P2 * (P2 - Q2)), scale_q = 1 / (2 * Q2 * (Q2 - P2));
+    const vreal u_4 = m > 2 ? u[4] : v_zero(), u_5 = m > 2 ? u[5] : v_zero();
+    const vreal even_p = scale_p * (u[2] + u[3]), even_q = scale_q * (u_4 + u_5);
+    dg[0] = u[0] * (1 / (P2 * Q2)) + even_p + even_q;
+    dg[1] = scale_p * P * (u[2] - u[3]) + scale_q * Q * (u_4 - u_5);
+    dg[2] = u[1] + P2 * even_p + Q2 * even_q;
+}
+
 // ---- along both axes
 //
 // Two passes, with the values between them in t, (MAX_POINTS, MAX_POINTS) vectors: down the columns of a tile into rows of t, then across
@@ -128,6 +154,34 @@ static void input_across(int64_t m, int64_t n, const real *t, real *to, int64_t 
         case 3: transform_across(input_points, 3, 5, 5, n, t, to, to_item, to_line); break;
         case 4: transform_across(input_points, 4, 6, 6, n, t, to, to_item, to_line); break;
     }
+}
+
+static void gradient_down(int64_t m, const columns_of_tile *p, real *t) {
+    switch (m) {
+        case 1: transform_down(gradient_points, 1, 1, 3, p, t); break;
+        case 2: transform_down(gradient_points, 2, 2, 4, p, t); break;
+        case 3: transform_down(gradient_points, 3, 3, 5, p, t); break;
+        case 4: transform_down(gradient_points, 4, 4, 6, p, t); break;
+    }
+}
+
+static void gradient_across(int64_t m, int64_t n, const real *t, real *to, int64_t to_item, int64_t to_line) {
+    switch (m) {
+        case 1: transform_across(gradient_points, 1, 1, 3, n, t, to, to_item, to_line); break;
+        case 2: transform_across(gradient_points, 2, 2, 4, n, t, to, to_item, to_line); break;
+        case 3: transform_across(gradient_points, 3, 3, 5, n, t, to, to_item, to_line); break;
+        case 4: transform_across(gradient_points, 4, 4, 6, n, t, to, to_item, to_line); break;
+    }
+}
+
+static void tap_gradients_down(int64_t m, const columns_of_tile *p, real *t) {
+    if (m > 2) transform_down(tap_gradients, 4, 6, TAPS, p, t);
+    else transform_down(tap_gradients, 2, 4, TAPS, p, t);
+}
+
+static void tap_gradients_across(int64_t m, const real *t, real *to) {
+    if (m > 2) transform_across(tap_gradients, 4, 6, TAPS, TAPS, t, to, VLEN, TAPS * VLEN);
+    else transform_across(tap_gradients, 2, 4, TAPS, TAPS, t, to, VLEN, TAPS * VLEN);
 }
 
 static void taps_down(int64_t m, const columns_of_tile *p, real *t) {

@@ -3,7 +3,7 @@
 //     check_kernels [level]
 //
 // Checks the named instruction-set level, or all that this processor has, and prints each kernel's worst error; 100 roundings are allowed.
-// No Python is needed, so it also runs under an emulator (benchmarks/neon.sh).
+// No Python is needed, so it also runs under an emulator (benchmarks/check_kernels.sh).
 #include <float.h>
 
 #include "check_arrays.h"

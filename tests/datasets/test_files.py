@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tinycnn
-from tinycnn.datasets import fashion_mnist, files, mnist
+from tinycnn.datasets import fashion_mnist, files, kmnist, mnist
 from tinycnn.datasets.files import IdxDataset
 from tinycnn.errors import DataError
 
@@ -178,7 +178,7 @@ def test_no_mirror_at_all_says_what_to_do(dataset, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("module", [fashion_mnist, mnist])
+@pytest.mark.parametrize("module", [fashion_mnist, kmnist, mnist])
 def test_the_real_sets_are_declared_whole(module):
     assert len(module.CLASS_NAMES) == 10
     declared = module._DATASET
@@ -188,7 +188,7 @@ def test_the_real_sets_are_declared_whole(module):
     assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in declared.mirrors)
 
 
-@pytest.mark.parametrize("module", [fashion_mnist, mnist])
+@pytest.mark.parametrize("module", [fashion_mnist, kmnist, mnist])
 def test_load_data_hands_the_path_on(module, tmp_path):
     with pytest.raises(DataError, match="lacks"):
         module.load_data(tmp_path)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinycnn import config
 from tinycnn.geometry import ConvPool2dGeometry, conv_pool2d_geometry
 from tinycnn.kernels import native, numpy_ref
 
@@ -42,10 +43,12 @@ CASES = {
 
 @pytest.fixture(autouse=True)
 def settings_restored():
-    level, threads = native.isa(), native.get_num_threads()
+    level, threads, algorithm = native.isa(), native.get_num_threads(), config.conv_algorithm()
+    config.set_conv_algorithm("direct")  # else Winograd's algorithm is taken where it is faster
     yield
     native.set_isa(level)
     native.set_num_threads(threads)
+    config.set_conv_algorithm(algorithm)
 
 
 @pytest.fixture(params=native.isas())

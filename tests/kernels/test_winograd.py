@@ -1,4 +1,4 @@
-"""Winograd's convolution, forced: forward, the gradient of the input, and forward with pooling, against float64 NumPy."""
+"""Winograd's convolution, forced: forward, both gradients, and with pooling, against float64 NumPy."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ CASES = {
     "many channels": ((1, 6, 6, 200), 150, "same"),
     "several chunks of tiles, the last one short": ((1, 57, 61, 5), 7, "same"),
     "a row of tiles longer than a chunk": ((1, 4, 203, 6), 5, "same"),
+    "several groups of tiles, and panels": ((11, 30, 31, 40), 50, "valid"),
 }
 
 
@@ -78,7 +79,7 @@ def operands(g: Conv2dGeometry, dtype, seed: int = 0):
 
 
 def products(kernels, g: Conv2dGeometry, x, w, b, dy):
-    return [kernels.conv2d_forward(g, x, w, b), kernels.conv2d_backward_input(g, dy, w)]
+    return [kernels.conv2d_forward(g, x, w, b), kernels.conv2d_backward_input(g, dy, w), kernels.conv2d_backward_kernel(g, x, dy)]
 
 
 def rms(a: np.ndarray) -> float:
@@ -105,7 +106,7 @@ def test_products(level, algorithm, case, dtype):
     g = geometry_of(case)
     arrays = operands(g, dtype)
     want = products(ORACLE, g, *(a.astype(np.float64) for a in arrays))
-    for name, got, right in zip(("y", "dx"), products(KERNELS, g, *arrays), want, strict=True):
+    for name, got, right in zip(("y", "dx", "dw"), products(KERNELS, g, *arrays), want, strict=True):
         assert rms(got - right) <= TOLERANCE[algorithm, dtype] * rms(right), name
 
 
@@ -126,10 +127,9 @@ def test_any_shape(size, channels, filters, pads, seed, which, dtype):
     arrays = operands(g, dtype, seed)
     exact = [a.astype(np.float64) for a in arrays]
     config.set_conv_algorithm(which)
-    for got, want, source, terms in zip(
-        products(KERNELS, g, *arrays), products(ORACLE, g, *exact), (0, 3), (channels, filters), strict=True
-    ):
-        scale = 3 * np.sqrt(terms) * np.abs(arrays[source]).max(initial=0) * np.abs(arrays[1]).max(initial=0)
+    x, w, _, dy = (np.abs(a).max(initial=0) for a in arrays)
+    scales = np.sqrt(9 * channels) * x * w, np.sqrt(9 * filters) * dy * w, np.sqrt(9 + g.batch * g.out_h * g.out_w) * x * dy
+    for got, want, scale in zip(products(KERNELS, g, *arrays), products(ORACLE, g, *exact), scales, strict=True):
         assert np.abs(got - want).max(initial=0) <= BOUND[dtype] * scale
 
 
@@ -170,6 +170,23 @@ def test_pooled(level, algorithm, case, pool_padding, dtype):
     assert np.mean(chosen == z.max(axis=-1)) > 0.999
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", ["the tutorial's third block", "last tiles of 1, 2 and 3 results", "no padding"])
+def test_pooled_gradients(level, algorithm, case, dtype):
+    """Unpooled first: the same sums as without pooling, of a gradient that is mostly zero."""
+    x_shape, filters, padding = CASES[case]
+    g = conv_pool2d_geometry(x_shape, (3, 3, x_shape[-1], filters), padding=padding, pool_padding="valid")
+    x, w, _, _ = operands(g.conv, dtype)
+    random = np.random.default_rng(1)
+    y, dy = (random.standard_normal(g.out_shape).astype(dtype) for _ in range(2))
+    argmax = random.integers(0, 4, g.out_shape, dtype=np.uint8)
+    got = KERNELS.conv2d_pool_backward(g, "leaky_relu", x, w, y, argmax, dy, 0.3, (True, True, True))
+    exact = [a.astype(np.float64) for a in (x, w, y, dy)]
+    want = ORACLE.conv2d_pool_backward(g, "leaky_relu", *exact[:3], argmax, exact[3], 0.3, (True, True, True))
+    for name, left, right in zip(("dx", "dw", "db"), got, want, strict=True):
+        assert rms(left - right) <= TOLERANCE[algorithm, dtype] * rms(right), name
+
+
 def test_ties_that_do_not_round_go_to_the_first(level, algorithm):
     g = conv_pool2d_geometry((2, 7, 6, 5), (3, 3, 5, 18), padding="same", pool_padding="same")
     x, w, b, _ = operands(g.conv, np.float32)
@@ -202,3 +219,43 @@ def test_the_same_bytes_for_any_number_of_threads(algorithm, case, dtype):
         return [result.tobytes() for result in results]
 
     assert run(1) == run(2) == run(3)
+
+
+# ---- taps that are kept from one prediction to the next
+FEW = ((1, 8, 8, 48), (3, 3, 48, 64))
+
+
+def kept(g: Conv2dGeometry, x, w):
+    return KERNELS.conv2d_forward(g, x, w, None)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_kernel_that_changed_in_place_is_noticed(level, algorithm, dtype):
+    g = conv2d_geometry(*FEW, padding="same")
+    x, w, _, _ = operands(g, dtype)
+    first = kept(g, x, w)
+    assert np.array_equal(kept(g, x, w), first)
+    w[2, 2, 47, 63] += 1
+    changed = kept(g, x, w)
+    assert np.array_equal(changed, kept(g, x, w.copy()))
+    assert not np.array_equal(changed, first)
+
+
+def test_another_level_or_algorithm_makes_its_own(level):
+    g = conv2d_geometry(*FEW, padding="same")
+    x, w, _, _ = operands(g, np.float32)
+    want = ORACLE.conv2d_forward(g, *(a.astype(np.float64) for a in (x, w)), None)
+    for which in ("winograd4", "winograd2", "auto", "winograd4"):
+        config.set_conv_algorithm(which)
+        for isa in native.isas():
+            native.set_isa(isa)
+            assert rms(kept(g, x, w) - want) <= 2e-6 * rms(want)
+
+
+def test_taps_are_forgotten_with_their_kernel(algorithm):
+    g = conv2d_geometry(*FEW, padding="same")
+    x, w, _, _ = operands(g, np.float32)
+    kept(g, x, w)
+    with_taps = native.allocator_stats()["bytes_in_use"]
+    del w
+    assert native.allocator_stats()["bytes_in_use"] < with_taps

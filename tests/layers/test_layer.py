@@ -297,28 +297,26 @@ def test_symbolic_tensors_remember_how_they_were_made() -> None:
     z = Add()([y, y])
     assert x.shape == (None, 28, 28, 1)
     assert y.shape == (None, 28, 28, 4)
-    assert z.history[1] == [y, y]
-    layer, inputs = y.history
-    assert inputs is x
+    assert z.node.inputs == [y, y]
+    layer = y.layer
+    assert y.node.args == (x,)
     assert layer.input is x
     assert layer.output is y
     assert layer.input_shape == (None, 28, 28, 1)
     assert layer.output_shape == (None, 28, 28, 4)
     assert layer.count_params() == 40
-    assert x.history[0].name == "picture"
+    assert x.layer.name == "picture"
 
 
-@pytest.mark.parametrize(
-    "use", [lambda t: t + 1, lambda t: 2 * t, lambda t: t[0], np.sin, np.asarray, float, bool, len, list, lambda t: Tensor(t), lambda t: -t]
-)
+@pytest.mark.parametrize("use", [np.cumsum, np.asarray, float, bool, len, list, lambda t: Tensor(t)])
 def test_symbolic_tensors_have_no_values(use) -> None:
     with pytest.raises(DTypeError, match="symbolic"):
         use(Input((3,), name="x"))
 
 
-def test_symbolic_and_real_inputs_do_not_mix() -> None:
-    with pytest.raises(DTypeError, match="mixture"):
-        Add()([Input((3,)), np.zeros((1, 3), np.float32)])
+def test_a_constant_beside_a_symbolic_tensor() -> None:
+    x = Input((3,))
+    assert Add()([x, np.ones((1, 3), np.float32)]).shape == (None, 3)
 
 
 def test_symbolic_inputs_are_checked() -> None:
@@ -364,8 +362,7 @@ def test_a_layer_without_a_shape_rule_is_asked_by_running_it() -> None:
     assert layer(Input((3, 4))).shape == (None, 3, 4)
     assert layer.factor.shape == (4,)
     assert Scale().compute_output_shape((5, 4)) == (5, 4)
-    with pytest.raises(ShapeError, match="compute_output_shape"):
-        Scale().compute_output_shape((None, None, 4))
+    assert Scale().compute_output_shape((None, None, 4)) == (None, None, 4)
 
 
 def test_a_layer_with_two_results() -> None:
@@ -375,8 +372,17 @@ def test_a_layer_with_two_results() -> None:
 
     left, right = Halves()(Input((5,)))
     assert (left.shape, right.shape) == ((None, 2), (None, 3))
-    assert left.history is right.history
+    assert left.node is right.node
     assert (left.index, right.index) == (0, 1)
+
+
+def test_results_must_be_tensors() -> None:
+    class Wrong(Layer):
+        def call(self, inputs):
+            return inputs, None
+
+    with pytest.raises(DTypeError, match="must give Tensors, got None"):
+        Wrong()(Input((3,)))
 
 
 def test_call_must_be_defined() -> None:
@@ -462,7 +468,7 @@ def test_copies_are_independent() -> None:
     twin = copy.deepcopy(layer)
     twin.kernel.assign(np.zeros((3, 2)))
     assert layer.kernel.numpy().any()
-    assert twin.output.shape == y.shape
+    assert twin.output_shape == y.shape
     assert [v.path for v in twin.weights] == [v.path for v in layer.weights]
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer)).kernel.numpy(), layer.kernel.numpy())
 

@@ -13,6 +13,7 @@ import tinycnn
 from tinycnn import errors
 from tinycnn.callbacks import Callback, LambdaCallback, TerminateOnNaN
 from tinycnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input
+from tinycnn.metrics import F1Score, Precision
 from tinycnn.models import Model, Sequential
 from tinycnn.utils import set_random_seed, to_categorical
 
@@ -375,3 +376,13 @@ def test_callbacks_see_the_means_and_can_stop() -> None:
     assert watch.events == ["begin", "test", names, "test", names, "end"]
     assert watch.params["epochs"] == 9
     assert watch.params["steps"] == 1
+
+
+def test_a_metric_may_have_several_values() -> None:
+    model = classifier()
+    model.compile("adam", "mse", metrics=[F1Score(), Precision()])
+    history = model.fit(X, ONE_HOT, epochs=2, verbose=2).history
+    assert [value.shape for value in history["f1_score"]] == [(3,), (3,)]
+    assert all(isinstance(value, float) for value in history["precision"])
+    _, scores, _ = model.evaluate(X, ONE_HOT, verbose=0)
+    assert scores.shape == (3,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinycnn import errors
+from tinycnn import KerasTensor, errors
 from tinycnn.layers import Add, Concatenate, Dense, Dropout, Flatten, Input
 from tinycnn.models import Functional, Model, Sequential
 
@@ -106,8 +106,8 @@ def test_outputs_as_a_dict() -> None:
     assert {name: y.shape for name, y in model.predict(A, verbose=0).items()} == {"double": (20, 2), "single": (20, 1)}
     model.compile("sgd", {"double": "mse", "single": "mae"})
     assert "single_loss" in model.fit(A, {"double": A[:, :2], "single": TARGETS}, verbose=0).history
-    with pytest.raises(errors.DTypeError, match="dict"):
-        model(Input((4,)))
+    outer = Model(z := Input((4,)), model(z)["single"])
+    np.testing.assert_array_equal(outer.predict(A, verbose=0), model.predict(A, verbose=0)["single"])
 
 
 def test_a_shared_layer_gets_both_gradients() -> None:
@@ -170,6 +170,13 @@ def test_a_deep_graph_does_not_recurse() -> None:
     model = Model(x, y)
     assert len(model.layers) == 2001
     assert model(np.ones((1, 2, 1))).shape == (1, 2)
+
+
+def test_a_tensor_that_nothing_made_can_be_an_input() -> None:
+    x = KerasTensor((None, 4))
+    model = Model(x, Dense(2)(x))
+    assert [type(layer).__name__ for layer in model.layers] == ["InputLayer", "Dense"]
+    assert model(A).shape == (20, 2)
 
 
 def test_unused_inputs_and_inputs_in_the_middle() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinycnn import layers, models, ops, random
+from tinycnn.models import graph
 from tinycnn.models.fusion import ConvPoolStep, fused_steps
 
 X = np.sin(np.arange(20 * 9 * 10 * 3) * 0.7).reshape(20, 9, 10, 3).astype(np.float32)
@@ -33,8 +34,8 @@ def compiled(model: models.Sequential, jit_compile: object = "auto") -> models.S
     return model
 
 
-def n_fused(model: models.Sequential) -> int:
-    return sum(isinstance(step, ConvPoolStep) for step in model._runnable())
+def n_fused(model: models.Model) -> int:
+    return sum(isinstance(step.run if isinstance(step, graph.Step) else step, ConvPoolStep) for step in model._runnable())
 
 
 # ---------------------------------------------------------------------------------------------------- what is found
@@ -220,3 +221,112 @@ def test_new_weights_are_used_at_once():
     first = model(X).data
     model.set_weights([w * 2 for w in model.get_weights()])
     assert not np.allclose(first, model(X).data)
+
+
+# ---------------------------------------------------------------------------------------------------- functional models
+def block(x, channels: int, activation=None):
+    """One of each pattern: activation inside, or behind."""
+    y = layers.Conv2D(channels, 3, padding="same", activation=activation)(x)
+    y = y if activation else layers.LeakyReLU(0.1)(y)
+    return layers.MaxPooling2D(2, padding="same")(y)
+
+
+def head(y):
+    return layers.Dense(4, activation="softmax")(layers.Flatten()(y))
+
+
+def branching(x):
+    """Two branches that fuse, joined: whoever reads a pool's result reads it from the fused step."""
+    first = block(x, 4)
+    return head(layers.Add()([block(first, 5, "relu"), block(first, 5)]))
+
+
+def skipping(x):
+    """The activation is also read by a skip connection."""
+    y = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(x))
+    return head(layers.Concatenate()([layers.MaxPooling2D(2)(y), layers.AveragePooling2D(2)(y)]))
+
+
+def through_an_op(x):
+    """The convolution is read by an op, too."""
+    y = layers.Conv2D(4, 3, padding="same")(x)
+    return head(layers.MaxPooling2D(2)(y) + ops.mean(y, axis=(1, 2), keepdims=True))
+
+
+def shared(x):
+    """The same three layers in two places."""
+    conv, relu, pool = layers.Conv2D(3, 3, padding="same"), layers.ReLU(), layers.MaxPooling2D(2, padding="same")
+    return head(pool(relu(conv(pool(relu(conv(x)))))))
+
+
+def nested(x):
+    """A stack inside, of which nobody but the outer model was told whether to fuse; and a functional model inside."""
+    stack = models.Sequential([layers.Conv2D(4, 3), layers.ReLU(), layers.MaxPooling2D(2)])
+    inside = layers.Input((3, 4, 4))
+    return head(models.Model(inside, block(inside, 3))(stack(x)))
+
+
+@pytest.mark.parametrize(("draw", "count"), [(branching, 3), (skipping, 0), (through_an_op, 0), (shared, 2), (nested, 0)])
+def test_functional_models(draw, count):
+    random.set_seed(3)
+    x = layers.Input((9, 10, 3))
+    model = models.Model(x, draw(x))
+    assert n_fused(model) == 0
+    plain = gradients(model)
+    fused = gradients(compiled(model))
+    assert n_fused(model) == count
+    for got, want in zip(fused, plain, strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
+    compiled(model, False)
+    assert n_fused(model) == 0
+
+
+def test_the_outermost_model_decides():
+    """Inner models run as the model around them was compiled, and alone as they were themselves."""
+    x = layers.Input((9, 10, 3))
+    model = models.Model(x, nested(x))
+    inner = [layer for layer in model.layers if isinstance(layer, models.Model)]
+    seen = []
+
+    class Spy(layers.Dense):
+        def call(self, inputs):
+            seen.append([n_fused(one) for one in inner])
+            return super().call(inputs)
+
+    spied = models.Model(x, Spy(2)(model(x)))
+    for jit_compile, count in (("auto", 1), (False, 0)):
+        compiled(spied, jit_compile)
+        spied(X)
+        assert seen.pop() == [count, count]
+    compiled(inner[0])
+    spied(X)
+    assert seen.pop() == [0, 0]
+    assert [n_fused(one) for one in inner] == [1, 0]
+
+
+def test_what_is_an_output_is_not_fused_away():
+    x = layers.Input((9, 10, 3))
+    y = layers.Conv2D(4, 3)(x)
+    pooled = layers.MaxPooling2D(2)(y)
+    assert n_fused(compiled(models.Model(x, pooled))) == 1
+    both = models.Model(x, [y, pooled])
+    both.compile("sgd", "mse")
+    assert n_fused(both) == 0
+    z, got = (tensor.data for tensor in both(X))
+    np.testing.assert_array_equal(ops.max_pool(z, 2).data, got)
+
+
+def test_a_call_with_arguments_of_its_own_is_not_fused():
+    x = layers.Input((9, 10, 3))
+    y = layers.MaxPooling2D(2)(layers.Conv2D(4, 3)(x, training=False))
+    assert n_fused(compiled(models.Model(x, y))) == 0
+
+
+def test_functional_training():
+    histories = []
+    for jit_compile in ("auto", False):
+        random.set_seed(5)
+        x = layers.Input((9, 10, 3))
+        model = compiled(models.Model(x, branching(x)), jit_compile)
+        histories.append(model.fit(X, Y, batch_size=8, epochs=3, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(*histories, rtol=1e-4)

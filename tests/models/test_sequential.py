@@ -51,6 +51,14 @@ def test_it_is_built_by_build_or_by_data() -> None:
         Sequential([Dense(1)]).build()
 
 
+def test_the_depth_of_configs_is_bounded() -> None:
+    config = {"name": "s", "trainable": True, "layers": []}
+    for _ in range(80):
+        config = {"name": "s", "trainable": True, "layers": [{"class_name": "Sequential", "config": config}]}
+    with pytest.raises(errors.ArgumentError, match="200 levels"):
+        Sequential.from_config(config)
+
+
 def test_a_failed_build_leaves_no_trace() -> None:
     tinycnn.utils.set_random_seed(5)
     model = Sequential([Dense(3), Conv2D(2, 3), Flatten()])

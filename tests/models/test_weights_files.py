@@ -73,8 +73,10 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     for method in (unbuilt.save_weights, unbuilt.load_weights):
         with pytest.raises(errors.NotBuiltError, match="build"):
             method(tmp_path / "a.npz")
-        with pytest.raises(errors.ArgumentError, match="npz"):
-            method(tmp_path / "a.h5")
+        with pytest.raises(errors.ArgumentError, match=r"\.npz"):
+            method(tmp_path / "a.txt")
+    with pytest.raises(errors.ArgumentError, match=r"\.weights\.h5"):
+        unbuilt.save_weights(tmp_path / "a.h5")
     model = network()
     with pytest.raises(FileNotFoundError, match=r"missing\.npz"):
         model.load_weights(tmp_path / "missing.npz")

@@ -10,7 +10,23 @@ import pytest
 
 from tinycnn import Variable, optimizers
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
-from tinycnn.optimizers import SGD, Adam, AdamW, LearningRateSchedule, Optimizer, RMSprop
+from tinycnn.optimizers import (
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Ftrl,
+    LearningRateSchedule,
+    Lion,
+    Nadam,
+    Optimizer,
+    RMSprop,
+    legacy,
+    schedules,
+)
 from tinycnn.registry import register
 from tinycnn.testing import compare_backends
 
@@ -53,6 +69,14 @@ KERAS = [
         [-0.432497, -0.567492, 1.56749, -0.932511],
         [-0.599946, 0.499945],
     ),
+    (Adamax, {"learning_rate": 0.1}, [0.688899, -1.688898, 2.688899, 0.188898], [-0.171189, 0.071189]),
+    (Nadam, {"learning_rate": 0.1}, [0.613772, -1.613772, 2.613772, 0.113772], [-0.087878, -0.012122]),
+    (Adagrad, {"learning_rate": 0.1}, [0.793726, -1.729499, 2.701383, 0.158901], [-0.045216, -0.070095]),
+    (Adadelta, {"learning_rate": 1.0}, [0.992099, -1.992099, 2.992099, 0.492099], [0.097541, -0.197541]),
+    (Lion, {"learning_rate": 0.1}, [0.6, -1.6, 2.6, 0.1], [-0.1, 0.0]),
+    (Ftrl, {"learning_rate": 0.1, "l1_regularization_strength": 0.01}, [-0.157587, -0.036517, 0.52266, 0.08032], [-0.074414, 0.035485]),
+    (Adam, {"learning_rate": 0.1, "gradient_accumulation_steps": 2}, [0.805219, -1.805217, 2.805217, 0.305216], [-0.067004, -0.032997]),
+    (Adafactor, {"learning_rate": 0.1}, [0.333429, -1.333429, 2.333429, -0.166571], [0.074053, -0.174053]),
 ]
 
 
@@ -92,13 +116,15 @@ def test_config_and_state_continue_a_training_exactly(cls: type[Optimizer], argu
     resumed, after = [Variable(v.numpy(), name=v.name) for v in first], optimizers.get(optimizers.serialize(before))
     after.build(resumed)
     after.set_state(before.get_state())
-    assert (after.iterations, after.get_config()) == (2, before.get_config())
+    assert (after.iterations, after.get_config()) == (before.iterations, before.get_config())
     train(after, resumed, range(2, 4))
     for a, b in zip(whole, resumed, strict=True):
         assert a.numpy().tobytes() == b.numpy().tobytes()
 
 
-@pytest.mark.parametrize("name", ["sgd", "SGD", "adam", "Adam", "adamw", "AdamW", "rmsprop", "RMSprop"])
+@pytest.mark.parametrize(
+    "name", ["sgd", "SGD", "adam", "adamw", "AdamW", "rmsprop", "Nadam", "adamax", "adagrad", "adafactor", "Adadelta", "ftrl", "lion"]
+)
 def test_get(name: str) -> None:
     optimizer = optimizers.get(name)
     assert type(optimizer).__name__.lower() == name.lower()
@@ -134,6 +160,14 @@ def test_get_refuses() -> None:
         (SGD, {"clipnorm": 1.0, "clipvalue": 1.0}, "only one of clipnorm"),
         (SGD, {"use_ema": True, "ema_momentum": 2}, "ema_momentum"),
         (SGD, {"ema_overwrite_frequency": 0}, "ema_overwrite_frequency"),
+        (SGD, {"gradient_accumulation_steps": 1}, "gradient_accumulation_steps must be an int >= 2 or None, got 1"),
+        (SGD, {"loss_scale_factor": 128.0}, "loss_scale_factor must be None"),
+        (SGD, {"decay": 1e-4}, "decay is no argument any more: give learning_rate a schedule"),
+        (Adafactor, {"clip_threshold": 0}, "clip_threshold must be > 0"),
+        (Adafactor, {"beta_2_decay": 0.8}, "beta_2_decay"),
+        (Lion, {"beta_1": 0}, "beta_1 of Lion must be > 0"),
+        (Ftrl, {"learning_rate_power": 0.5}, "learning_rate_power"),
+        (Adagrad, {"initial_accumulator_value": -1}, "initial_accumulator_value"),
     ],
 )
 def test_bad_arguments(cls: type[Optimizer], arguments: dict, message: str) -> None:
@@ -205,6 +239,8 @@ def test_config_is_the_arguments() -> None:
         "use_ema": False,
         "ema_momentum": 0.99,
         "ema_overwrite_frequency": None,
+        "loss_scale_factor": None,
+        "gradient_accumulation_steps": None,
         "name": "mine",
     }
 
@@ -366,3 +402,52 @@ def test_backends_agree(arguments: dict) -> None:
         return np.concatenate([v.numpy().ravel() for v in parts])
 
     compare_backends(weights)
+
+
+def test_accumulated_gradients_change_the_weights_by_their_mean() -> None:
+    w = Variable(np.zeros(2), name="w")
+    optimizer = SGD(0.5, gradient_accumulation_steps=3, weight_decay=0.1)
+    for i, gradient in enumerate((1.0, 2.0, 6.0)):
+        np.testing.assert_array_equal(w.numpy(), 0)
+        assert optimizer.iterations == 0
+        assert optimizer.apply_gradients([(np.full(2, gradient), w)]) == i + 1
+    np.testing.assert_array_equal(w.numpy(), -1.5)
+    assert (optimizer.iterations, optimizer.get_state()["gradient_accumulator/0"].tolist()) == (1, [0, 0])
+    optimizer.iterations = 5
+    assert optimizer.get_state()["iterations"] == 15
+
+
+def test_weights_and_averages_can_change_places() -> None:
+    parts, optimizer = variables(), SGD(0.1, use_ema=True, ema_momentum=0.5)
+    with pytest.raises(NotBuiltError, match="use_ema=True, and a first step"):
+        optimizer._swap_with_average()
+    train(optimizer, parts)
+    weights, average = [v.numpy().copy() for v in parts], [optimizer.get_state()[f"average/{i}"] for i in range(2)]
+    for expected in (average, weights):
+        optimizer._swap_with_average()
+        for variable, values in zip(parts, expected, strict=True):
+            np.testing.assert_array_equal(variable.numpy(), values)
+    with pytest.raises(NotBuiltError, match="use_ema"):
+        SGD()._swap_with_average()
+
+
+def test_a_gradient_that_is_no_number_shows_after_clipping() -> None:
+    for clip in ("clipnorm", "global_clipnorm"):
+        parts = variables()
+        SGD(0.1, **{clip: 1.0}).apply([np.array([1, np.nan, 0, 0]), np.ones(2)], parts)
+        assert np.isnan(parts[0].numpy()).all()
+        assert np.isnan(parts[1].numpy()).all() == (clip == "global_clipnorm")
+
+
+def test_ftrl_needs_a_learning_rate() -> None:
+    parts, optimizer = variables(), Ftrl(0.0, weight_decay=0.1)
+    with pytest.raises(ArgumentError, match="learning_rate of Ftrl must be > 0"):
+        train(optimizer, parts)
+    np.testing.assert_array_equal(parts[0].numpy(), variables()[0].numpy())
+    assert optimizer.iterations == 0
+
+
+def test_a_learning_rate_function_may_take_nothing() -> None:
+    assert SGD(lambda: 0.25).learning_rate == 0.25
+    assert legacy.SGD(schedules.PiecewiseConstantDecay([2], [0.5, 0.25])).learning_rate == 0.5
+    assert SGD(0.1, decay=0.0).learning_rate == 0.1

@@ -100,6 +100,14 @@ CASES: dict[str, list[Case]] = {
     "Stack": [Case((normal(2, 3), normal(2, 3)), lambda *xs: np.stack(xs, 1), {"axis": 1})],
     "Pad": [Case((normal(2, 3),), lambda x: np.pad(x, ((0, 1), (2, 0)), constant_values=7), {"widths": ((0, 1), (2, 0)), "value": 7})],
     "Flip": [Case((normal(2, 3),), lambda x: x[:, ::-1], {"axes": (1,)})],
+    "Interpolate": [
+        Case(
+            (normal(3, 4),),
+            lambda x: np.stack([0.5 * x[0] + 0.5 * x[2], x[1], 2 * x[2] - x[2]]),
+            {"taps": np.array([[0, 1, 2], [2, 0, 2]]), "weights": np.array([[0.5, 1.0, 2.0], [0.5, 0.0, -1.0]])},
+        ),
+        Case((normal(2, 3, 4),), lambda x: x[:, [2, 2]], {"taps": np.array([[2, 2]]), "weights": np.ones((1, 2)), "axis": 1}),
+    ],
     "MatMul": [
         Case((normal(3, 4), normal(4, 5)), np.matmul),
         Case((normal(4), normal(4, 5)), np.matmul),
@@ -194,6 +202,8 @@ def test_vjp_gives_one_gradient_per_input_and_writes_nothing(name: str, case: Ca
 
 BAD: list[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any], str]] = [
     ("Add", ((3,), (4,)), {}, "broadcast"),
+    ("Interpolate", ((3,),), {"taps": np.array([[3]]), "weights": np.ones((1, 1))}, "taps must be from 0 to 2"),
+    ("Interpolate", ((3,),), {"taps": np.array([[0]]), "weights": np.ones((1, 2))}, "one shape"),
     ("MatMul", ((2, 3), (4, 5)), {}, "columns in x1"),
     ("MatMul", ((), (4,)), {}, "at least one dimension"),
     ("Reshape", ((2, 3),), {"newshape": (4, -1)}, "newshape"),

@@ -52,6 +52,23 @@ def test_a_terminal_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "loss: 0.4375" in last  # the mean over steps
 
 
+@pytest.mark.parametrize(
+    ("which", "line"),
+    [
+        ({}, "a: 2.0000 - b: 20.0000"),
+        ({"stateful_metrics": ["a"]}, "a: 3.0000 - b: 20.0000"),
+        ({"stateless_metrics": ["a"]}, "a: 2.0000 - b: 30.0000"),
+    ],
+)
+def test_which_values_are_averaged(which, line, capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Progbar(2, **which)
+    bar.update(1, [("a", 1.0), ("b", 10.0)])
+    bar.update(2, [("a", 3.0), ("b", 30.0)])
+    assert capsys.readouterr().out.endswith(f" - {line}\n")
+    with pytest.raises(errors.ArgumentError, match="both"):
+        Progbar(2, stateful_metrics=[], stateless_metrics=[])
+
+
 def test_an_unknown_length(capsys: pytest.CaptureFixture[str]) -> None:
     bar = Progbar(None)
     bar.update(5)

@@ -81,17 +81,27 @@ class Node:
         self.inputs = ()
 
 
+def _geometry(op: type[Op], shapes: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+    """What follows from shapes and parameters, remembered, since it is the same in every step."""
+    if not parameters:
+        return _remembered(op, shapes)  # type: ignore[arg-type]  # a class can be hashed
+    if "seed" in parameters:  # a new one each time
+        return op.shape(*shapes, **parameters)
+    try:
+        return _remembered(op, shapes, tuple(parameters.items()))  # type: ignore[arg-type]
+    except TypeError:  # a list, an array or a slice among the parameters; or a mistake, which comes again
+        return op.shape(*shapes, **parameters)
+
+
 @functools.lru_cache(maxsize=1024)
-def _geometry(op: type[Op], *shapes: tuple[int, ...] | None) -> Any:
-    """What depends on shapes alone is the same in every step."""
-    return op.shape(*shapes)
+def _remembered(op: type[Op], shapes: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...] = ()) -> Any:
+    return op.shape(*shapes, **dict(parameters))
 
 
 def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str, Any]) -> tuple[Any, Any, Node | None]:
     """Run `op` on the tensors' arrays: -> result array, what the rule saved, and the node (None if no gradient is wanted)."""
     arrays = [None if t is None else t.data for t in inputs]
-    shapes = [None if a is None else a.shape for a in arrays]
-    geometry = op.shape(*shapes, **parameters) if parameters else _geometry(op, *shapes)  # type: ignore[arg-type]  # a class can be hashed
+    geometry = _geometry(op, tuple([None if a is None else a.shape for a in arrays]), parameters)
     with quiet():
         y, saved = op.forward(current(), geometry, *arrays)
     if not _mode.grad_enabled:

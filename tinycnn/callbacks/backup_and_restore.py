@@ -168,7 +168,7 @@ class BackupAndRestore(Callback):
         arrays |= {f"optimizer/{name}": value for name, value in self.model.optimizer.get_state().items()}
         name, key, *rest = np.random.get_state(legacy=True)  # noqa: NPY002  (users' scripts draw from it)
         arrays["numpy"] = np.asarray(key)
-        meta = {
+        meta: dict[str, Any] = {
             "format": _FORMAT,
             "random": random.get_state(),
             "layers": [generator.bit_generator.state for generator in self._generators()],
@@ -176,20 +176,19 @@ class BackupAndRestore(Callback):
             "numpy": [name, *rest],
             "data": self.model.fit_data.position,
             "objective": self.model.objective_shapes,
+            "callbacks": [],
         }
-        for kind, owners in self._owners().items():
-            meta[kind] = []
-            for i, (owner, names) in enumerate(owners):
-                plain: dict[str, Any] = {}
-                for name in names:
-                    value = getattr(owner, name)
-                    if isinstance(value, (np.ndarray, np.generic, list)):
-                        parts = value if isinstance(value, list) else [value]
-                        plain[name] = {"arrays": len(parts), "lone": not isinstance(value, list)}
-                        arrays |= {f"{kind}/{i}/{name}/{k}": np.asarray(part) for k, part in enumerate(parts)}
-                    else:
-                        plain[name] = value
-                meta[kind].append([type(owner).__name__, plain])
+        for i, metric in enumerate(self.model.metrics):
+            arrays |= {f"metrics/{i}/{k}": variable.numpy() for k, variable in enumerate(metric.variables)}
+        for i, callback in enumerate(self._peers):
+            plain: dict[str, Any] = {}
+            for name in callback.resumed:
+                value = getattr(callback, name)
+                if isinstance(value, list):
+                    arrays |= {f"callbacks/{i}/{name}/{k}": np.asarray(part) for k, part in enumerate(value)}
+                    value = {"arrays": len(value)}
+                plain[name] = value
+            meta["callbacks"].append([type(callback).__name__, plain])
         return arrays, meta
 
     def _restore(self, arrays: Arrays, meta: dict[str, Any]) -> None:
@@ -208,11 +207,14 @@ class BackupAndRestore(Callback):
             raise ArgumentError(f"the state in {self.backup_dir} is that of another model or optimizer: {error}") from None
         model.fit_data.position = meta["data"]
         model.objective_shapes = meta["objective"]
-        for kind, owners in self._owners().items():
-            for i, ((owner, _), (class_name, plain)) in enumerate(zip(owners, meta[kind], strict=False)):
-                if class_name == type(owner).__name__:  # else `fit` was given other callbacks
-                    for name, value in plain.items():
-                        setattr(owner, name, _rebuilt(value, arrays, f"{kind}/{i}/{name}/"))
+        for i, metric in enumerate(model.metrics):
+            for k, variable in enumerate(metric.variables):
+                if f"metrics/{i}/{k}" in arrays:
+                    variable.assign(arrays[f"metrics/{i}/{k}"])
+        for i, (callback, (class_name, plain)) in enumerate(zip(self._peers, meta["callbacks"], strict=False)):
+            if class_name == type(callback).__name__:  # else `fit` was given other callbacks
+                for name, value in plain.items():
+                    setattr(callback, name, _rebuilt(value, arrays, f"callbacks/{i}/{name}/"))
         for generator, state in zip(self._generators(), meta["layers"], strict=False):
             generator.bit_generator.state = state
         version, numbers, gauss = meta["python"]
@@ -221,20 +223,9 @@ class BackupAndRestore(Callback):
         np.random.set_state((name, arrays["numpy"], *rest))  # noqa: NPY002
         random.set_state(meta["random"])
 
-    def _owners(self) -> dict[str, list[tuple[Any, list[str]]]]:
-        """Who has state beside the weights, and in which attributes: the running means, and other callbacks."""
-        metrics = [(m, [name for name, value in vars(m).items() if _is_state(value)]) for m in self.model.metrics]
-        return {"metrics": metrics, "callbacks": [(callback, list(callback.resumed)) for callback in self._peers]}
-
     def _generators(self) -> Iterator[np.random.Generator]:
         """The random generators that layers have of their own."""
         return (value for layer in self.model.walk() for value in vars(layer).values() if isinstance(value, np.random.Generator))
-
-
-def _is_state(value: Any) -> bool:
-    """Whether an attribute of a metric is a number or an array, or a list of arrays."""
-    parts = value if isinstance(value, list) else [value]
-    return all(isinstance(part, (np.ndarray, np.generic)) for part in parts) or isinstance(value, (int, float))
 
 
 def _part(arrays: Arrays, prefix: str) -> Arrays:
@@ -245,5 +236,4 @@ def _rebuilt(value: Any, arrays: Arrays, prefix: str) -> Any:
     """A number or None as it is, or the arrays that a note of `_state` stands for."""
     if not isinstance(value, dict):
         return value
-    parts = [arrays[f"{prefix}{k}"].copy() for k in range(value["arrays"])]
-    return parts[0] if value["lone"] else parts
+    return [arrays[f"{prefix}{k}"].copy() for k in range(value["arrays"])]

@@ -1,5 +1,5 @@
 """Data sets: each module has `load_data` and `CLASS_NAMES`."""
 
-from tinycnn.datasets import fashion_mnist, mnist, synthetic_fashion
+from tinycnn.datasets import cifar10, cifar100, fashion_mnist, kmnist, mnist, synthetic_fashion
 
-__all__ = ["fashion_mnist", "mnist", "synthetic_fashion"]
+__all__ = ["cifar10", "cifar100", "fashion_mnist", "kmnist", "mnist", "synthetic_fashion"]

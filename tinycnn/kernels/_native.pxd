@@ -15,6 +15,7 @@ cdef extern from "tinycnn.h" nogil:
         int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w
         int64_t pad_top, pad_bottom, pad_left, pad_right, groups
         tc_algorithm algorithm
+        const void *taps
     ctypedef struct tc_pool2d:
         int64_t batch, in_h, in_w, channels, out_h, out_w
         int64_t window_h, window_w, stride_h, stride_w
@@ -27,6 +28,7 @@ cdef extern from "tinycnn.h" nogil:
     int tc_isa_supported(int)
     int tc_isa_select(int)
     const char *tc_isa_current(tc_dtype)
+    const char *tc_noted_algorithm()
     void tc_set_num_threads(int)
     int tc_num_threads()
     void *tc_alloc(size_t)
@@ -35,6 +37,7 @@ cdef extern from "tinycnn.h" nogil:
     tc_memory tc_memory_stats()
 
     int tc_conv2d_forward(tc_dtype, const tc_conv2d *, const void *x, const void *w, const void *b, void *y)
+    int tc_conv2d_taps(tc_dtype, const tc_conv2d *, const void *w, int64_t *size, void *taps)
     int tc_conv2d_backward_input(tc_dtype, const tc_conv2d *, const void *dy, const void *w, void *dx)
     int tc_conv2d_backward_kernel(tc_dtype, const tc_conv2d *, const void *x, const void *dy, void *dw)
     int tc_max_pool2d_forward(tc_dtype, const tc_pool2d *, const void *x, void *y, int32_t *argmax)

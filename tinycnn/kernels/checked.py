@@ -38,6 +38,9 @@ class CheckedKernels:
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
         return np.empty(shape, dtype)
 
+    def last_algorithm(self) -> str:
+        return ""
+
     # ------------------------------------------------------------------------------------------------ convolution
     def conv2d_forward(self, geometry: Conv2dGeometry, x: Array, w: Array, b: Array | None) -> Array:
         dtype = floating("x", x)

@@ -31,6 +31,9 @@ class NativeKernels(CheckedKernels):
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
         return _binding().empty(shape, dtype)
 
+    def last_algorithm(self) -> str:
+        return _binding().noted_algorithm()
+
 
 def load() -> KernelSet:
     """The C backend, on the level of TINYCNN_ISA or the best this processor runs, with the configured number of threads.

@@ -27,7 +27,11 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def jit(function: Callable[..., Any]) -> Any:
-    """Compile without the GIL, division as in NumPy, a * b + c in one rounding; kept on disk where a folder can be written."""
+    """Compile without the GIL, division as in NumPy, a * b + c in one rounding; kept on disk where a folder can be written.
+
+    What is kept is compiled anew when the file of `function` changes, not when that of a function it calls does: whoever edits a kernel
+    that modules share removes tinycnn/kernels/__pycache__/*.nb*.
+    """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:
         return njit(cache=True, **options)(function)

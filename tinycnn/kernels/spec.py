@@ -45,6 +45,10 @@ class KernelSet(Protocol):
         """An uninitialised C-contiguous array, 64-byte aligned where the backend has its own allocator."""
         ...
 
+    def last_algorithm(self) -> str:
+        """The way that this thread's last convolution took: "direct", "winograd4", ...; "" in backends that know only one."""
+        ...
+
     # ---- convolution
     def conv2d_forward(self, geometry: Conv2dGeometry, x: Array, w: Array, b: Array | None) -> Array:
         """y[n,i,j,o] = b[o] + sum_{u,v,c} xpad[n, i*s+u*d, j*s+v*d, c] * w[u,v,c,o].

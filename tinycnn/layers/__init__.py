@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinycnn.layers import advanced_activations, convolutional, core, merging, normalization, pooling
+from tinycnn.layers import (
+    advanced_activations,
+    convolutional,
+    core,
+    lambda_layer,
+    merging,
+    noise,
+    normalization,
+    pooling,
+    preprocessing,
+    preprocessing_random,
+)
 from tinycnn.layers.advanced_activations import ELU, LeakyReLU, ReLU, Softmax
 from tinycnn.layers.convolutional import Conv2D, Convolution2D, DepthwiseConv2D, ZeroPadding2D
 from tinycnn.layers.core import Activation, Dense, Dropout, Flatten, Permute, Reshape
 from tinycnn.layers.input_layer import Input, InputLayer
 from tinycnn.layers.input_spec import InputSpec
+from tinycnn.layers.lambda_layer import *  # noqa: F403
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.merging import *  # noqa: F403
+from tinycnn.layers.noise import *  # noqa: F403
 from tinycnn.layers.normalization import BatchNormalization
+from tinycnn.layers.operation import Operation
 from tinycnn.layers.pooling import *  # noqa: F403
-from tinycnn.layers.symbolic import SymbolicTensor
+from tinycnn.layers.preprocessing import *  # noqa: F403
+from tinycnn.layers.preprocessing_image import CenterCrop, RandomCrop, Resizing
+from tinycnn.layers.preprocessing_random import *  # noqa: F403
+from tinycnn.layers.symbolic import KerasTensor, SymbolicTensor
 from tinycnn.saving import configurable
 
 __all__ = [
     "ELU",
     "Activation",
     "BatchNormalization",
+    "CenterCrop",
     "Conv2D",
     "Convolution2D",
     "Dense",
@@ -30,11 +48,15 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "KerasTensor",
     "Layer",
     "LeakyReLU",
+    "Operation",
     "Permute",
+    "RandomCrop",
     "ReLU",
     "Reshape",
+    "Resizing",
     "Softmax",
     "SymbolicTensor",
     "ZeroPadding2D",
@@ -43,9 +65,14 @@ __all__ = [
     "core",
     "deserialize",
     "normalization",
+    "preprocessing",
     "serialize",
+    *lambda_layer.__all__,
     *merging.__all__,
+    *noise.__all__,
     *pooling.__all__,
+    *preprocessing.__all__,
+    *preprocessing_random.__all__,
 ]
 
 

@@ -10,6 +10,7 @@ from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.layer import Layer
+from tinycnn.layers.random_layer import RandomLayer, check_rate
 from tinycnn.layers.shapes import Shape, check_data_format, known_size, normalize_shape, positive_int, product
 from tinycnn.registry import register
 
@@ -84,7 +85,7 @@ class Activation(Layer):
 
 
 @register("layer")
-class Dropout(Layer):
+class Dropout(RandomLayer):
     """In training: each cell is 0 with probability `rate`, the others are divided by 1 - rate (Srivastava et al. 2014). Else: nothing.
 
     Args:
@@ -98,24 +99,26 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if isinstance(rate, bool) or not hasattr(rate, "__float__") or not 0 <= float(rate) < 1:
-            raise ArgumentError(f"rate must be a number in [0, 1), got {rate!r}")
-        self.rate = float(rate)
+        super().__init__(seed=seed, **kwargs)
+        self.rate = check_rate(rate)
         self.noise_shape = None if noise_shape is None else normalize_shape(noise_shape, "noise_shape")
-        self.seed = seed
-        self._generator = None if seed is None else random.generator(seed)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
-        seed = random.next_seed() if self._generator is None else int(self._generator.integers(2**63))
-        if self.noise_shape is None:
+        seed = random.next_seed() if self.seed is None else int(self.generator.integers(2**63))
+        shape = self.mask_shape(inputs.shape)
+        if shape == inputs.shape:
             return ops.dropout(inputs, self.rate, seed)
-        if len(self.noise_shape) != inputs.ndim:
-            raise ShapeError(f"noise_shape must have one size for each of the inputs' {inputs.ndim} axes, got {self.noise_shape}")
-        shape = [n if size is None else size for n, size in zip(inputs.shape, self.noise_shape, strict=True)]
         return inputs * ops.dropout(ops.ones(shape, inputs.dtype), self.rate, seed)
+
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the random mask for inputs of `shape`."""
+        if self.noise_shape is None:
+            return shape
+        if len(self.noise_shape) != len(shape):
+            raise ShapeError(f"noise_shape must have one size for each of the inputs' {len(shape)} axes, got {self.noise_shape}")
+        return tuple(n if size is None else size for n, size in zip(shape, self.noise_shape, strict=True))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

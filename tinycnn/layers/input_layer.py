@@ -12,7 +12,7 @@ from tinycnn.errors import ArgumentError, DTypeError
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.shapes import Shape, normalize_shape
-from tinycnn.layers.symbolic import SymbolicTensor
+from tinycnn.layers.symbolic import KerasTensor, Node
 from tinycnn.registry import register
 
 __all__ = ["Input", "InputLayer"]
@@ -53,7 +53,8 @@ class InputLayer(Layer):
         axes = {axis: size for axis, size in enumerate(self.batch_shape) if size is not None}
         self.input_spec = InputSpec(ndim=len(self.batch_shape), axes=axes)
         self.build(self.batch_shape)
-        drawn = SymbolicTensor(self.batch_shape, self.dtype, self.name, (self, []))
+        drawn = KerasTensor(self.batch_shape, self.dtype, self.name)
+        Node(self, (), {}, drawn)
         self._drawn = drawn, drawn
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ class InputLayer(Layer):
 
 def Input(
     shape: Any = None, batch_size: int | None = None, dtype: Any = None, batch_shape: Any = None, name: str | None = None
-) -> SymbolicTensor:
+) -> KerasTensor:
     """A symbolic tensor to call layers on.
 
         x = Input((28, 28, 1))
@@ -76,7 +77,7 @@ def Input(
 
     Arguments and errors are those of `InputLayer`.
     """
-    drawn: SymbolicTensor = InputLayer(shape, batch_size, dtype, batch_shape, name).output
+    drawn: KerasTensor = InputLayer(shape, batch_size, dtype, batch_shape, name).output
     return drawn
 
 

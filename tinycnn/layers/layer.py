@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinycnn import config, ops
-from tinycnn.autograd import Tensor, no_grad
-from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
-from tinycnn.layers import naming
+from tinycnn.autograd import Tensor
+from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
+from tinycnn.layers import copying, naming
 from tinycnn.layers.input_spec import InputSpec
-from tinycnn.layers.shapes import Shape, normalize_shape
-from tinycnn.layers.symbolic import SymbolicTensor
+from tinycnn.layers.shapes import Shape, is_shape, map_shapes, normalize_shape
+from tinycnn.layers.symbolic import KerasTensor, Node, infer, symbols
+from tinycnn.layers.tree import leaves, map_leaves
 from tinycnn.layers.weights import WeightHolder
 
 __all__ = ["Layer"]
@@ -41,7 +42,8 @@ class Layer(WeightHolder):
             def call(self, inputs):
                 return inputs * self.factor
 
-    A `call` that behaves differently in training takes an argument `training`.
+    A `call` that behaves differently in training takes an argument `training`. One that takes several tensors may have several arguments;
+    `build` and `compute_output_shape` then have one for each, named like `call`'s with "_shape" behind, or only the first one's.
 
     Args:
         trainable: whether the weights are trained.
@@ -53,7 +55,9 @@ class Layer(WeightHolder):
         ArgumentError, DTypeError: naming the argument.
     """
 
+    _signature: ClassVar[inspect.Signature]
     _takes_training: ClassVar[bool] = False
+    _takes_mask: ClassVar[bool] = False
 
     def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None, **kwargs: Any) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -61,6 +65,7 @@ class Layer(WeightHolder):
         super().__init__(name or naming.unique_name(naming.snake_case(type(self).__name__)), _check_dtype(dtype), bool(trainable))
         self._batch_input_shape = _given_input_shape(type(self).__name__, kwargs)
         self._input_shape: Any = None
+        self._built_for: dict[str, Any] | None = None  # the shapes of the first call's tensors, by argument
         self._drawn: tuple[Any, Any] | None = None  # inputs and results of the first symbolic call
         #: What inputs must look like: one spec, one for each input, or None.
         self.input_spec: InputSpec | Sequence[InputSpec] | None = None
@@ -68,9 +73,11 @@ class Layer(WeightHolder):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "call" in vars(cls):
-            cls._takes_training = "training" in inspect.signature(cls.call).parameters
+            cls._signature = _without_self(cls.call)
+            cls._takes_training = "training" in cls._signature.parameters
+            cls._takes_mask = "mask" in cls._signature.parameters
         if "build" in vars(cls):
-            cls.build = _building(cls.build)  # type: ignore[assignment, method-assign]
+            cls.build = _building(cls.build)  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -88,72 +95,116 @@ class Layer(WeightHolder):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the result for inputs of `input_shape`, None standing for unknown sizes.
 
-        A layer that does not override this is built and called once, on zeros, with one sample for an unknown batch.
-
-        Raises:
-            ShapeError: a size other than the batch's is unknown.
+        A layer that does not override this is built and run on zeros.
         """
-        shapes = [input_shape] if _is_shape(input_shape) else list(input_shape)
-        if any(None in shape[1:] for shape in shapes):
-            raise ShapeError(
-                f"{type(self).__name__} must override compute_output_shape() to take inputs of unknown size, got {input_shape}"
-            )
-        zeros = [Tensor.wrap(np.zeros([1 if n is None else n for n in shape], self.dtype)) for shape in shapes]
-        with no_grad():
-            result = self(zeros[0] if _is_shape(input_shape) else zeros, training=False)
-        batch_known = all(shape[0] is not None for shape in shapes)
-        found = [r.shape if batch_known else (None, *r.shape[1:]) for r in _listed(result)]
-        return found if isinstance(result, (list, tuple)) else found[0]
+        inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
+        return map_leaves(lambda tensor: tensor.shape, infer(functools.partial(self, training=False), (inputs,), {}))
 
-    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+    def __call__(self, /, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the layer.
 
         Args:
-            inputs: an array or a Tensor; a list of these where the layer takes several; or symbolic tensors.
+            *args, **kwargs: what `call` takes: arrays or Tensors, lists or dicts of these, or symbolic tensors.
             training: whether this is a training step; default: what the layer around this one was told, else False.
 
         Returns:
-            A Tensor, or a symbolic tensor for symbolic inputs; a list if the layer has several results.
+            A Tensor, or a symbolic tensor for symbolic inputs; a list, tuple or dict if the layer has several results.
 
         Raises:
-            ShapeError, DTypeError: the inputs do not fit.
+            ShapeError, DTypeError, ArgumentError: the arguments do not fit.
         """
-        if isinstance(inputs, Tensor):  # by far the most frequent
-            inputs = self._as_tensor(inputs)
+        if len(args) == 1 and not kwargs and isinstance(args[0], Tensor):  # by far the most frequent
+            inputs = self._as_tensor(args[0])
+            args = (inputs,)
             self._check_inputs(inputs.data.shape)
-        elif any(isinstance(part, SymbolicTensor) for part in _listed(inputs)):
-            return self._call_symbolically(inputs, training)
         else:
-            inputs = _map(self._as_tensor, inputs)
-            self._check_inputs(_map(lambda x: x.shape, inputs))
+            args, kwargs, training = self._taken(args, kwargs, training)
+            if symbols((args, kwargs)):
+                return self._call_symbolically(args, kwargs, training)
+            self._check_inputs(_map_tensors(lambda x: x.shape, _first(args, kwargs)))
         if not self.built:
-            self.build(_map(lambda x: (None, *x.shape[1:]), inputs))
+            self._build_for(args, kwargs)
         before = _mode.training
         _mode.training = before if training is None else bool(training)
         try:
             call: Callable[..., Any] = self.call
-            return call(inputs, training=_mode.training) if self._takes_training else call(inputs)
+            if self._takes_training:
+                kwargs["training"] = _mode.training
+            return call(*args, **kwargs)
         finally:
             _mode.training = before
 
-    def _call_symbolically(self, inputs: Any, training: bool | None) -> Any:
-        if not all(isinstance(part, SymbolicTensor) for part in _listed(inputs)):
-            raise DTypeError(f"{self.who} must be called on symbolic tensors only or on arrays only, got a mixture")
-        shape = _map(lambda x: x.shape, inputs)
-        self._check_inputs(shape)
+    def _taken(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
+    ) -> tuple[tuple[Any, ...], dict[str, Any], bool | None]:
+        """The arguments of a call, checked, arrays made Tensors; and `training`, which may be anywhere among them."""
+        if not self._takes_mask and kwargs.get("mask", 0) is None:
+            kwargs = {name: value for name, value in kwargs.items() if name != "mask"}
+        try:
+            given = self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise ArgumentError(f"{self.who} cannot be called so: {error}") from None
+        if "training" in given:
+            training = given["training"]
+            names = list(self._signature.parameters)
+            place = names.index("training")
+            kwargs = {**dict(zip(names[place + 1 :], args[place + 1 :], strict=False)), **kwargs}
+            args = args[:place]
+        args = tuple(self._converted(value, i == 0) for i, value in enumerate(args))
+        return args, {name: self._converted(value, not args and i == 0) for i, (name, value) in enumerate(kwargs.items())}, training
+
+    def _converted(self, value: Any, is_first: bool) -> Any:
+        """Arrays, anywhere in lists and dicts, as Tensors; of the first argument also numbers."""
+        if isinstance(value, (Tensor, np.ndarray)):
+            return self._as_tensor(value)
+        if isinstance(value, KerasTensor):
+            return value
+        if isinstance(value, (list, tuple, Mapping)) and any(hasattr(leaf, "shape") for leaf in leaves(value)):
+            return map_leaves(lambda leaf: self._converted(leaf, is_first), value)
+        return self._as_tensor(value) if is_first or hasattr(value, "__array__") else value
+
+    def _call_symbolically(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+        first = _first(args, kwargs)
+        self._check_inputs(_map_tensors(lambda x: x.shape, first))
         if not self.built:
-            self.build(shape)
-        found = self.compute_output_shape(shape)
-        lone = _is_shape(found)
-        history = (self, inputs)
-        results = [
-            SymbolicTensor(tuple(s), self.dtype, f"{self.name}_output", history, index=None if lone else i, training=training)
-            for i, s in enumerate([found] if lone else found)
-        ]
-        result = results[0] if lone else results
+            self._build_for(args, kwargs)
+        results = self.symbolic_results(args, kwargs)
+        if self._takes_mask:
+            kwargs.setdefault("mask", map_leaves(lambda _: None, first))
+        Node(self, args, kwargs if training is None else {**kwargs, "training": training}, results)
         if self._drawn is None:
-            self._drawn = inputs, result
-        return result
+            inputs = symbols((args, kwargs))
+            self._drawn = (inputs[0] if isinstance(first, KerasTensor) and len(inputs) == 1 else inputs), results
+        return results
+
+    def symbolic_results(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Fresh tensors of the shapes that a call gives. Layers inside that only `call` builds are built by running it."""
+        is_whole = all(layer.built for layer in self.sublayers())
+        if type(self).compute_output_shape is Layer.compute_output_shape or not is_whole:
+            return infer(functools.partial(self, training=False), args, kwargs)
+        positional, named = self._shapes_for(type(self).compute_output_shape, args, kwargs)
+        return map_shapes(lambda shape: KerasTensor(shape, self.dtype), self.compute_output_shape(*positional, **named))
+
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Build for the shapes of a call's arguments, the batch left open."""
+        given = self._signature.bind(*args, **kwargs).arguments
+        self._built_for = {name: _map_tensors(_open_shape, value) for name, value in given.items() if _has_tensors(value)}
+        positional, named = self._shapes_for(type(self).build, args, kwargs)
+        self.build(*positional, **named)
+
+    def _shapes_for(
+        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The shapes of a call's tensors as `method` takes them: the first one's alone, or all by name."""
+        given = self._signature.bind(*args, **kwargs).arguments
+        shapes = {name: _map_tensors(_open_shape, value) for name, value in given.items() if _has_tensors(value)}
+        names = [name for name, parameter in _without_self(method).parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
+        if len(names) == 1 or len(shapes) == 1:
+            return (next(iter(shapes.values())),), {}
+        missing = [name for name in names if name.removesuffix("_shape") not in shapes and _is_required(method, name)]
+        if missing:
+            raise ArgumentError(f"{self.who}: {method.__name__}() takes {missing[0]!r}, but call() was given tensors {list(shapes)}")
+        return (), {f"{name}_shape": shape for name, shape in shapes.items() if f"{name}_shape" in names}
 
     def _as_tensor(self, x: Any) -> Tensor:
         """`x` as a Tensor, floats in the layer's dtype; integers stay for layers that count with them."""
@@ -165,11 +216,39 @@ class Layer(WeightHolder):
         if self.input_spec is None:
             return
         specs = [self.input_spec] if isinstance(self.input_spec, InputSpec) else self.input_spec
-        shapes = [shape] if _is_shape(shape) else _listed(shape)
+        shapes = [shape] if is_shape(shape) else list(shape.values()) if isinstance(shape, Mapping) else list(shape)
         if len(shapes) != len(specs):
             raise ShapeError(f"{self.who} expects {len(specs)} input{'s' * (len(specs) != 1)}, got {len(shapes)}")
         for spec, one in zip(specs, shapes, strict=True):
             spec.check(one, self.who)
+
+    @property
+    def lacks_weights(self) -> bool:
+        """Whether weights are still to be made, by `build` or by the first call."""
+        return not self.built and (type(self).build is not Layer.build or any(True for _ in self.sublayers()))
+
+    # ---- copies
+    def __reduce__(self) -> Any:
+        return copying.restored, (type(self), copying.state(self))
+
+    def extra_state(self) -> Any:
+        """What copies need beside config and weights, as plain data."""
+
+    def restore_extra_state(self, state: Any) -> None:
+        """Take over what `extra_state` gave."""
+
+    def build_as(self, other_built_for: Any) -> None:
+        """Make the weights for the same shapes as another layer has them, by its `built_for`."""
+        if isinstance(other_built_for, dict):
+            tensors = {name: map_shapes(lambda shape: KerasTensor(shape, self.dtype), form) for name, form in other_built_for.items()}
+            infer(functools.partial(self, training=False), (), tensors)
+        elif other_built_for is not None:
+            self.build(other_built_for)
+
+    @property
+    def built_for(self) -> Any:
+        """The shapes that the weights were made for: of a call's tensors by argument, or what `build` was given; None before."""
+        return self._built_for if self._built_for is not None and self.built else self._input_shape
 
     # ---- shapes
     @property
@@ -186,7 +265,12 @@ class Layer(WeightHolder):
 
     @property
     def output_shape(self) -> Any:
-        """The shape of the result for `input_shape`."""
+        """The shape of the result of the first symbolic call, or else for `input_shape`."""
+        if self._drawn is not None:
+            return _map_tensors(lambda tensor: tensor.shape, self._drawn[1])
+        if self.built and self._built_for is not None and len(self._built_for) > 1:
+            tensors = {name: map_shapes(lambda shape: KerasTensor(shape, self.dtype), form) for name, form in self._built_for.items()}
+            return _map_tensors(lambda tensor: tensor.shape, self.symbolic_results((), tensors))
         return self.compute_output_shape(self.input_shape)
 
     # ---- the place in a functional model
@@ -206,21 +290,29 @@ class Layer(WeightHolder):
         return self._drawn
 
 
-def _building(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+def _first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The first argument, which `input_spec` is about."""
+    return args[0] if args else next(iter(kwargs.values()), None)
+
+
+def _building(build: Callable[..., None]) -> Callable[..., None]:
     """`build` with what belongs around it: once only, inputs checked first, and no weights left behind by an error."""
 
     @functools.wraps(build)
-    def wrapper(self: Layer, input_shape: Any = None) -> None:
-        input_shape = normalize_shape(input_shape, "input_shape") if _is_shape(input_shape) else input_shape
-        self._check_inputs(input_shape)
+    def wrapper(self: Layer, *shapes: Any, **named: Any) -> None:
+        normalized = [
+            map_shapes(lambda shape: normalize_shape(shape, "input_shape"), shape) for shape in shapes or ([] if named else [None])
+        ]
+        first = normalized[0] if normalized else next(iter(named.values()))
+        self._check_inputs(first)
         if self.built:
             return
         try:
-            build(self, input_shape)
+            build(self, *normalized, **named)
         except BaseException:
             self._forget_weights()
             raise
-        Layer.build(self, input_shape)
+        Layer.build(self, first)
 
     return wrapper
 
@@ -250,20 +342,32 @@ def _check_dtype(dtype: Any) -> str:
     return name
 
 
-def _is_shape(value: Any) -> bool:
-    """True for one shape, false for a list or a dict of shapes."""
-    return isinstance(value, (tuple, list)) and all(n is None or hasattr(n, "__index__") for n in value)
+def _has_tensors(value: Any) -> bool:
+    return any(isinstance(leaf, (Tensor, KerasTensor)) for leaf in leaves(value))
 
 
-def _listed(value: Any) -> list[Any]:
-    """One thing, or the things in a list, tuple or dict, as a list."""
+def _map_tensors(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of one tensor, or of each in a dict or, as a list, in a list or tuple."""
     if isinstance(value, Mapping):
-        return list(value.values())
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+        return {key: _map_tensors(function, part) for key, part in value.items()}
+    return [_map_tensors(function, part) for part in value] if isinstance(value, (list, tuple)) else function(value)
 
 
-def _map(function: Callable[[Any], Any], value: Any) -> Any:
-    """`function` of one thing, or of each in a list, tuple or dict."""
-    if isinstance(value, Mapping):
-        return {key: function(part) for key, part in value.items()}
-    return [function(part) for part in value] if isinstance(value, (list, tuple)) else function(value)
+def _open_shape(tensor: Any) -> Shape:
+    """The shape of a symbolic tensor; of another with the batch left open."""
+    return tensor.shape if isinstance(tensor, KerasTensor) else (None, *tensor.shape[1:])
+
+
+@functools.lru_cache(maxsize=1024)
+def _without_self(method: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a method as its callers see it."""
+    signature = inspect.signature(method)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
+def _is_required(method: Callable[..., Any], name: str) -> bool:
+    parameter = _without_self(method).parameters[name]
+    return parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
+
+
+Layer._signature = _without_self(Layer.call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tinycnn import initializers, ops
 from tinycnn.autograd import Tensor, Variable
 from tinycnn.errors import NotBuiltError, ShapeError
+from tinycnn.saving import budget
 from tinycnn.saving.configurable import Configurable
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class WeightHolder(Configurable):
     """
 
     def __init__(self, name: str, dtype: str, trainable: bool) -> None:
+        self._parts: list[str] = []  # the attributes that hold layers, or may: a walk need not look at the others
         self._trainable_variables: list[Variable] = []
         self._non_trainable_variables: list[Variable] = []
         self._regularized: list[tuple[Variable, Callable[[Tensor], Tensor]]] = []
@@ -41,6 +43,13 @@ class WeightHolder(Configurable):
         if isinstance(value, Variable):
             self._track(value)
         super().__setattr__(name, value)
+        if name not in _OWN and _may_hold(value) != (name in self._parts):
+            (self._parts.remove if name in self._parts else self._parts.append)(name)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in self._parts:
+            self._parts.remove(name)
 
     @property
     def who(self) -> str:
@@ -70,7 +79,8 @@ class WeightHolder(Configurable):
             ShapeError: the initializer gave another shape.
         """
         shape = tuple(shape)
-        value = initializers.get(initializer)(shape, dtype=dtype or self.dtype)
+        is_in_file = budget.claim(shape, self.who)
+        value = np.zeros(shape, dtype or self.dtype) if is_in_file else initializers.get(initializer)(shape, dtype=dtype or self.dtype)
         if np.shape(value) != shape:
             raise ShapeError(f"the initializer of weight {name!r} of {self.who} gave shape {np.shape(value)}, expected {shape}")
         variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}", dtype=dtype or self.dtype)
@@ -90,15 +100,12 @@ class WeightHolder(Configurable):
         variable.trainable = self._trainable
 
     def sublayers(self) -> Iterator[Layer]:
-        """The layers kept in attributes, directly or in lists, tuples and dicts; each once."""
+        """The layers kept in attributes, directly or in nested lists, tuples and dicts; each once."""
         seen = {id(self)}
-        for value in vars(self).values():
-            kind = type(value)
-            parts: Iterable[Any] = value if kind is list or kind is tuple else value.values() if kind is dict else (value,)
-            for part in parts:
-                if isinstance(part, WeightHolder) and id(part) not in seen:
-                    seen.add(id(part))
-                    yield cast("Layer", part)
+        for layer in _holders([getattr(self, name) for name in self._parts]):
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield cast("Layer", layer)
 
     def walk(self) -> Iterator[Layer]:
         """This layer and all below it, each once."""
@@ -109,7 +116,8 @@ class WeightHolder(Configurable):
             if id(layer) not in seen:
                 seen.add(id(layer))
                 yield layer
-                stack.extend(reversed(list(layer.sublayers())))
+                if layer._parts:
+                    stack.extend(reversed(list(layer.sublayers())))
 
     @property
     def own_weights(self) -> list[Variable]:
@@ -119,20 +127,17 @@ class WeightHolder(Configurable):
     @property
     def weights(self) -> list[Variable]:
         """All weights: the layer's own, trainable ones first, then those of its sublayers."""
-        found = self.own_weights
-        for layer in self.sublayers():
-            found += layer.weights
-        return list({id(v): v for v in found}.values())
+        return list({id(v): v for layer in self.walk() for v in layer.own_weights}.values())
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that an optimizer shall change."""
-        return [v for v in self.weights if v.trainable]
+        return [v for v in self.weights if v.trainable] if self._trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """The others: moving averages, and everything in a frozen layer."""
-        return [v for v in self.weights if not v.trainable]
+        return [v for v in self.weights if not (v.trainable and self._trainable)]
 
     @property
     def variables(self) -> list[Variable]:
@@ -156,11 +161,15 @@ class WeightHolder(Configurable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        self.set_own_trainable(value)
+        for layer in self.sublayers():
+            layer.trainable = self._trainable
+
+    def set_own_trainable(self, value: bool) -> None:
+        """Set `trainable` without the sublayers."""
         self._trainable = bool(value)
         for variable in self._trainable_variables:
             variable.trainable = self._trainable
-        for layer in self.sublayers():
-            layer.trainable = self._trainable
 
     @property
     def regularized(self) -> list[tuple[Variable, Callable[[Tensor], Tensor]]]:
@@ -202,3 +211,27 @@ class WeightHolder(Configurable):
         """As before `build`."""
         self._trainable_variables, self._non_trainable_variables, self._regularized = [], [], []
         self.built = False
+
+
+#: Attributes of layers and models that hold no layers, or only such that another one holds.
+_OWN = frozenset(
+    {"_parts", "_trainable_variables", "_non_trainable_variables", "_regularized", "_built_for", "_drawn_tensors", "_steps"}
+    | {"_trained", "_regularized_now"}
+)
+
+
+def _may_hold(value: Any) -> bool:
+    """Whether it is a layer, or might hold one now or later."""
+    if type(value) is tuple:
+        return any(_may_hold(part) for part in value)
+    return isinstance(value, WeightHolder) or type(value) in (list, dict)
+
+
+def _holders(value: Any) -> Iterator[WeightHolder]:
+    """The layers in nested lists, tuples and dicts."""
+    kind = type(value)
+    if isinstance(value, WeightHolder):
+        yield value
+    elif kind is list or kind is tuple or kind is dict:
+        for part in value.values() if kind is dict else value:
+            yield from _holders(part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.config import epsilon
-from tinycnn.losses.loss import LossFunctionWrapper, Reduction
+from tinycnn.losses.loss import PlainLoss
 from tinycnn.losses.targets import align, like_output, takes
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -74,40 +74,35 @@ def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 
 @register("loss")
-class Hinge(LossFunctionWrapper):
+class Hinge(PlainLoss):
     """See `hinge`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "hinge") -> None:
-        super().__init__(hinge, reduction, name)
+    function = staticmethod(hinge)
 
 
 @register("loss")
-class SquaredHinge(LossFunctionWrapper):
+class SquaredHinge(PlainLoss):
     """See `squared_hinge`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "squared_hinge") -> None:
-        super().__init__(squared_hinge, reduction, name)
+    function = staticmethod(squared_hinge)
 
 
 @register("loss")
-class CategoricalHinge(LossFunctionWrapper):
+class CategoricalHinge(PlainLoss):
     """See `categorical_hinge`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "categorical_hinge") -> None:
-        super().__init__(categorical_hinge, reduction, name)
+    function = staticmethod(categorical_hinge)
 
 
 @register("loss")
-class KLDivergence(LossFunctionWrapper):
+class KLDivergence(PlainLoss):
     """See `kl_divergence`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "kl_divergence") -> None:
-        super().__init__(kl_divergence, reduction, name)
+    function = staticmethod(kl_divergence)
 
 
 @register("loss")
-class Poisson(LossFunctionWrapper):
+class Poisson(PlainLoss):
     """See `poisson`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "poisson") -> None:
-        super().__init__(poisson, reduction, name)
+    function = staticmethod(poisson)

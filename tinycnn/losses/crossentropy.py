@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import DTypeLike, NDArray
+
 from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError
@@ -19,14 +21,16 @@ from tinycnn.registry import register
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "SparseCategoricalCrossentropy",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
     "sparse_categorical_crossentropy",
 ]
 
 
-def _logits_if_known(y_pred: TensorLike, from_logits: bool, made_by: str, axis: int = -1) -> tuple[Tensor, bool]:
+def logits_if_known(y_pred: TensorLike, from_logits: bool, made_by: str, axis: int = -1) -> tuple[Tensor, bool]:
     """The logits that `y_pred` was made from by the activation `made_by`, where it remembers them, else `y_pred`; and which of the two."""
     (y_pred,) = floats(y_pred)
     if from_logits or y_pred._logits is None or y_pred._logits[0] != made_by or axis not in (-1, y_pred.ndim - 1):
@@ -34,7 +38,7 @@ def _logits_if_known(y_pred: TensorLike, from_logits: bool, made_by: str, axis: 
     return y_pred._logits[1], True
 
 
-def _check_smoothing(label_smoothing: float) -> None:
+def check_smoothing(label_smoothing: float) -> None:
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(f"label_smoothing must be from 0 to 1, got {label_smoothing!r}")
 
@@ -59,8 +63,8 @@ def categorical_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    _check_smoothing(label_smoothing)
-    y_pred, from_logits = _logits_if_known(y_pred, from_logits, "softmax", axis)
+    check_smoothing(label_smoothing)
+    y_pred, from_logits = logits_if_known(y_pred, from_logits, "softmax", axis)
     y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + label_smoothing / y_true.shape[axis]
@@ -85,7 +89,7 @@ def sparse_categorical_crossentropy(
     Raises:
         ShapeError, DTypeError, ArgumentError: if the shapes do not fit, labels are not whole or out of range.
     """
-    y_pred, from_logits = _logits_if_known(y_pred, from_logits, "softmax", axis)
+    y_pred, from_logits = logits_if_known(y_pred, from_logits, "softmax", axis)
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     labels = integers(convert_to_numpy(y_true), "y_true")
@@ -114,12 +118,43 @@ def binary_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    _check_smoothing(label_smoothing)
-    y_pred, from_logits = _logits_if_known(y_pred, from_logits, "sigmoid")
+    check_smoothing(label_smoothing)
+    y_pred, from_logits = logits_if_known(y_pred, from_logits, "sigmoid")
     y_true, y_pred = align(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + label_smoothing / 2
     return ops.mean(ops.binary_crossentropy(y_true, y_pred, from_logits), axis)
+
+
+@register("loss")
+@takes(class_numbers)
+def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike, q: float) -> Tensor:
+    """(1 - p[t] ** q) / q for class numbers t: between cross-entropy (q near 0) and absolute error (q = 1), for noisy labels.
+
+    Zhang & Sabuncu 2018.
+
+    Args:
+        y_true: class numbers from 0 to C - 1, (N, ...) or (N, ..., 1).
+        y_pred: probabilities, (N, ..., C).
+        q: between 0 and 1.
+
+    Returns:
+        One loss for each sample, (N, ...).
+
+    Raises:
+        ShapeError, DTypeError, ArgumentError: if the shapes do not fit, labels are not whole or out of range, or q is out of range.
+    """
+    _check_q(q)
+    (y_pred,) = floats(y_pred)
+    class_numbers(convert_to_numpy(y_true), y_pred.shape)
+    labels = integers(convert_to_numpy(y_true), "y_true").reshape(y_pred.shape[:-1])
+    right = ops.sum(y_pred * ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype), -1)
+    return (1 - right**q) / q
+
+
+def _check_q(q: float) -> None:
+    if not 0 < q < 1:
+        raise ArgumentError(f"q must be between 0 and 1, got {q!r}")
 
 
 @register("loss")
@@ -133,15 +168,16 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         axis: int = -1,
         reduction: Reduction = "sum_over_batch_size",
         name: str = "categorical_crossentropy",
+        dtype: DTypeLike | None = None,
     ) -> None:
-        _check_smoothing(label_smoothing)
+        check_smoothing(label_smoothing)
         settings: dict[str, Any] = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(categorical_crossentropy, reduction, name, **settings)
+        super().__init__(categorical_crossentropy, reduction, name, dtype, **settings)
 
 
 @register("loss")
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
-    """See `sparse_categorical_crossentropy`."""
+    """See `sparse_categorical_crossentropy`; samples of `ignore_class` are no part of the mean."""
 
     def __init__(
         self,
@@ -150,9 +186,14 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         reduction: Reduction = "sum_over_batch_size",
         axis: int = -1,
         name: str = "sparse_categorical_crossentropy",
+        dtype: DTypeLike | None = None,
     ) -> None:
         settings: dict[str, Any] = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
-        super().__init__(sparse_categorical_crossentropy, reduction, name, **settings)
+        super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **settings)
+
+    def counted(self, y_true: TensorLike) -> NDArray[Any] | None:
+        ignored = self.settings["ignore_class"]
+        return None if ignored is None else convert_to_numpy(y_true) != ignored
 
 
 @register("loss")
@@ -166,7 +207,23 @@ class BinaryCrossentropy(LossFunctionWrapper):
         axis: int = -1,
         reduction: Reduction = "sum_over_batch_size",
         name: str = "binary_crossentropy",
+        dtype: DTypeLike | None = None,
     ) -> None:
-        _check_smoothing(label_smoothing)
+        check_smoothing(label_smoothing)
         settings: dict[str, Any] = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(binary_crossentropy, reduction, name, **settings)
+        super().__init__(binary_crossentropy, reduction, name, dtype, **settings)
+
+
+@register("loss")
+class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+    """See `categorical_generalized_cross_entropy`."""
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str = "categorical_generalized_cross_entropy",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        _check_q(q)
+        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.losses.targets import check_batch, check_of
+from tinycnn.losses.targets import as_output, check_batch, check_of, float_dtype
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
 from tinycnn.saving.configurable import Configurable, resolve, serialize
 
-__all__ = ["Loss", "LossFunctionWrapper", "Reduction", "reduce_weighted_values"]
+__all__ = ["Loss", "LossFunctionWrapper", "PlainLoss", "Reduction", "reduce_weighted_values"]
 
 Reduction: TypeAlias = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"] | None
 
@@ -56,28 +59,50 @@ def _fit_weight(weight: Tensor, shape: tuple[int, ...]) -> Tensor:
     return ops.reshape(weight, own + (1,) * (len(shape) - len(own)))
 
 
+def _weight_of_mask(mask: NDArray[Any], reduction: Reduction) -> NDArray[Any]:
+    """0 where `mask` is False, elsewhere what makes a mean one over the cells that are left."""
+    mean = reduction in ("sum_over_batch_size", "mean")
+    return np.asarray(mask * (mask.size / max(1, int(mask.sum())) if mean else 1.0))
+
+
 class Loss(Configurable):
     """Base of all losses: a subclass defines `call`.
 
     Args:
         name: for logs.
         reduction: see `reduce_weighted_values`.
+        dtype: what is computed in, float32 or float64; None: in the dtype of the outputs. Not kept in configs.
 
     Raises:
-        ArgumentError: for an unknown reduction.
+        ArgumentError, DTypeError: for an unknown reduction or dtype.
     """
 
-    def __init__(self, name: str | None = None, reduction: Reduction = "sum_over_batch_size") -> None:
+    def __init__(self, name: str | None = None, reduction: Reduction = "sum_over_batch_size", dtype: DTypeLike | None = None) -> None:
         known = get_args(get_args(Reduction)[0])
         if reduction is not None and reduction not in known:
             raise ArgumentError(f"reduction must be None or one of {', '.join(known)}, got {reduction!r}")
         self.name = name or type(self).__name__.lower()
         self.reduction: Reduction = reduction
+        self.dtype = None if dtype is None else float_dtype(dtype)
 
     def __call__(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> Tensor:
         """The loss of a batch: a scalar Tensor, unless the reduction is "none"."""
-        values = self.call(y_true, ops.convert_to_tensor(y_pred))
+        values = self.call(y_true, as_output(y_pred, self.dtype))
+        mask = self.counted(y_true)
+        if mask is not None:
+            weight = _weight_of_mask(mask.reshape(values.shape), self.reduction)
+            given = 1.0 if sample_weight is None else _fit_weight(ops.convert_to_tensor(sample_weight, values.dtype), values.shape).data
+            sample_weight = weight * given
         return reduce_weighted_values(values, sample_weight, self.reduction)
+
+    def counted(self, y_true: TensorLike) -> NDArray[Any] | None:
+        """Which losses count, a bool for each; the others are no part of a mean. None: all count."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.pop("dtype", None)
+        return config
 
     def call(self, y_true: TensorLike, y_pred: Tensor) -> Tensor:
         """One loss for each sample, (N, ...)."""
@@ -107,15 +132,21 @@ class LossFunctionWrapper(Loss):
         fn: gives one loss for each sample; a function, or the name of a registered one.
         reduction: see `reduce_weighted_values`.
         name: default: that of the function.
+        dtype: see `Loss`.
         **settings: further arguments of `fn`.
     """
 
     def __init__(
-        self, fn: Callable[..., Any] | str, reduction: Reduction = "sum_over_batch_size", name: str | None = None, **settings: Any
+        self,
+        fn: Callable[..., Any] | str,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        **settings: Any,
     ) -> None:
         self.fn: Callable[..., Any] = resolve("loss", fn)
         self.settings = settings
-        super().__init__(name or getattr(self.fn, "__name__", None), reduction)
+        super().__init__(name or getattr(self.fn, "__name__", None), reduction, dtype)
 
     def call(self, y_true: TensorLike, y_pred: Tensor) -> Tensor:
         return ops.convert_to_tensor(self.fn(y_true, y_pred, **self.settings))
@@ -128,3 +159,12 @@ class LossFunctionWrapper(Loss):
         own = {"fn": self.fn} if type(self) is LossFunctionWrapper else {}
         config: dict[str, Any] = serialize({**own, "reduction": self.reduction, "name": self.name, **self.settings})
         return config
+
+
+class PlainLoss(LossFunctionWrapper):
+    """A loss function without settings, as a class: a subclass names its `function`."""
+
+    function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None) -> None:
+        super().__init__(type(self).function, reduction, name, dtype)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from numpy.typing import DTypeLike
+
 from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.config import epsilon
 from tinycnn.errors import ArgumentError
-from tinycnn.losses.loss import LossFunctionWrapper, Reduction
+from tinycnn.losses.loss import LossFunctionWrapper, PlainLoss, Reduction
 from tinycnn.losses.targets import align, like_output, takes
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -107,57 +109,64 @@ def _unit(x: Tensor, axis: int) -> Tensor:
 
 
 @register("loss")
-class MeanSquaredError(LossFunctionWrapper):
+class MeanSquaredError(PlainLoss):
     """See `mean_squared_error`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "mean_squared_error") -> None:
-        super().__init__(mean_squared_error, reduction, name)
+    function = staticmethod(mean_squared_error)
 
 
 @register("loss")
-class MeanAbsoluteError(LossFunctionWrapper):
+class MeanAbsoluteError(PlainLoss):
     """See `mean_absolute_error`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "mean_absolute_error") -> None:
-        super().__init__(mean_absolute_error, reduction, name)
+    function = staticmethod(mean_absolute_error)
 
 
 @register("loss")
-class MeanAbsolutePercentageError(LossFunctionWrapper):
+class MeanAbsolutePercentageError(PlainLoss):
     """See `mean_absolute_percentage_error`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "mean_absolute_percentage_error") -> None:
-        super().__init__(mean_absolute_percentage_error, reduction, name)
+    function = staticmethod(mean_absolute_percentage_error)
 
 
 @register("loss")
-class MeanSquaredLogarithmicError(LossFunctionWrapper):
+class MeanSquaredLogarithmicError(PlainLoss):
     """See `mean_squared_logarithmic_error`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "mean_squared_logarithmic_error") -> None:
-        super().__init__(mean_squared_logarithmic_error, reduction, name)
+    function = staticmethod(mean_squared_logarithmic_error)
 
 
 @register("loss")
 class Huber(LossFunctionWrapper):
     """See `huber`."""
 
-    def __init__(self, delta: float = 1.0, reduction: Reduction = "sum_over_batch_size", name: str = "huber_loss") -> None:
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str = "huber_loss",
+        dtype: DTypeLike | None = None,
+    ) -> None:
         _check_delta(delta)
-        super().__init__(huber, reduction, name, delta=delta)
+        super().__init__(huber, reduction, name, dtype, delta=delta)
 
 
 @register("loss")
-class LogCosh(LossFunctionWrapper):
+class LogCosh(PlainLoss):
     """See `log_cosh`."""
 
-    def __init__(self, reduction: Reduction = "sum_over_batch_size", name: str = "log_cosh") -> None:
-        super().__init__(log_cosh, reduction, name)
+    function = staticmethod(log_cosh)
 
 
 @register("loss")
 class CosineSimilarity(LossFunctionWrapper):
     """See `cosine_similarity`."""
 
-    def __init__(self, axis: int = -1, reduction: Reduction = "sum_over_batch_size", name: str = "cosine_similarity") -> None:
-        super().__init__(cosine_similarity, reduction, name, axis=axis)
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str = "cosine_similarity",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)

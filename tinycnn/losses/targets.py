@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import ops
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.ops.convert import TensorLike, floats, integers
 
-__all__ = ["align", "check_batch", "check_of", "class_numbers", "like_output", "one_hot_rows", "takes"]
+__all__ = ["align", "as_output", "check_batch", "check_of", "class_numbers", "float_dtype", "like_output", "one_hot_rows", "takes"]
 
 Shape: TypeAlias = tuple[int | None, ...]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,6 +86,26 @@ def class_numbers(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, 
 
 def _inner(shape: Shape) -> str:
     return ", ".join(map(str, shape))
+
+
+def float_dtype(dtype: DTypeLike) -> str:
+    """The name of a dtype to compute in. Raises DTypeError for anything but float32 and float64."""
+    for name in ("float32", "float64"):
+        if isinstance(dtype, (str, type, np.dtype)) and dtype in (name, getattr(np, name), np.dtype(name)):
+            return name
+    raise DTypeError(f"dtype must be float32, float64 or None, got {dtype!r}")
+
+
+def as_output(y_pred: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
+    """`y_pred` as a Tensor, cast to `dtype` if one is given; the logits that it remembers are cast along."""
+    y_pred = ops.convert_to_tensor(y_pred)
+    if dtype is None or y_pred.dtype == dtype:
+        return y_pred
+    y = ops.cast(y_pred, dtype)
+    if y_pred._logits is not None:
+        kind, logits = y_pred._logits
+        y._logits = kind, ops.cast(logits, dtype)
+    return y
 
 
 def align(y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:

@@ -5,19 +5,36 @@ from typing import Any
 from tinycnn.errors import DTypeError
 from tinycnn.losses import (
     binary_crossentropy,
+    binary_focal_crossentropy,
     categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
     kl_divergence,
+    log_cosh,
     mae,
+    mape,
     mean_absolute_error,
+    mean_absolute_percentage_error,
     mean_squared_error,
+    mean_squared_logarithmic_error,
     mse,
+    msle,
+    poisson,
     sparse_categorical_crossentropy,
+    squared_hinge,
 )
-from tinycnn.metrics import accuracies, from_losses
+from tinycnn.metrics import accuracies, confusion, curves, from_losses, fscore, iou, regression
 from tinycnn.metrics.accuracies import *  # noqa: F403
 from tinycnn.metrics.accuracies import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
+from tinycnn.metrics.confusion import *  # noqa: F403
+from tinycnn.metrics.curves import *  # noqa: F403
 from tinycnn.metrics.from_losses import *  # noqa: F403
+from tinycnn.metrics.fscore import *  # noqa: F403
+from tinycnn.metrics.iou import *  # noqa: F403
 from tinycnn.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
+from tinycnn.metrics.regression import *  # noqa: F403
 from tinycnn.saving import configurable
 from tinycnn.saving.configurable import serialize
 
@@ -26,20 +43,37 @@ __all__ = [
     "MeanMetricWrapper",
     "Metric",
     "Sum",
-    "binary_crossentropy",
-    "categorical_crossentropy",
     "deserialize",
     "get",
-    "kl_divergence",
-    "mae",
-    "mean_absolute_error",
-    "mean_squared_error",
-    "mse",
     "resolve",
     "serialize",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mae",
+    "mape",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
+    "poisson",
     "sparse_categorical_crossentropy",
+    "squared_hinge",
     *accuracies.__all__,
+    *confusion.__all__,
+    *curves.__all__,
     *from_losses.__all__,
+    *fscore.__all__,
+    *iou.__all__,
+    *regression.__all__,
 ]
 
 Shape = tuple[int | None, ...]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from tinycnn.config import floatx
 from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.metrics.metric import MeanMetricWrapper
+from tinycnn.metrics.metric import MeanMetricWrapper, PlainMetric
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, integers
 from tinycnn.registry import register
 
@@ -110,14 +110,18 @@ def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 
     return _in_top_k(_one_hot_labels(y_true, output), output, k)
 
 
-def sparse_top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Array:
+def sparse_top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False) -> Array:
     """Whether fewer than k scores are larger than that at the class number; (N, ...) or (N, ..., 1), (N, ..., C) -> (N, ...).
+
+    With `from_sorted_ids` y_pred holds class numbers, the likeliest first: whether y_true is among the first k.
 
     Raises:
         ShapeError, DTypeError, ArgumentError: if the shapes do not fit, labels are not whole or out of range.
     """
     output = _scores(y_pred)
     labels = _labels(y_true, output)
+    if from_sorted_ids:
+        return _ones_and_zeros((output[..., :k] == labels[..., None]).any(axis=-1))
     if labels.size and (labels.min() < 0 or labels.max() >= output.shape[-1]):
         raise ArgumentError(f"y_true must hold class numbers from 0 to {output.shape[-1] - 1}, got {labels.min()} to {labels.max()}")
     return _in_top_k(labels, output, k)
@@ -136,50 +140,57 @@ def _check_k(k: int) -> int:
 
 
 @register("metric", "accuracy")
-class Accuracy(MeanMetricWrapper):
+class Accuracy(PlainMetric):
     """How often predictions equal labels, cell by cell. In `compile`, "accuracy" means the one of this family that fits the targets."""
 
-    def __init__(self, name: str = "accuracy") -> None:
-        super().__init__(accuracy, name)
+    function = staticmethod(accuracy)
 
 
 @register("metric", "binary_accuracy")
 class BinaryAccuracy(MeanMetricWrapper):
     """How often a probability is on the right side of `threshold`, from 0 to 1."""
 
-    def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
+    def __init__(self, name: str = "binary_accuracy", dtype: DTypeLike | None = None, threshold: float = 0.5) -> None:
         if not 0 <= threshold <= 1:
             raise ArgumentError(f"threshold must be from 0 to 1, got {threshold!r}")
-        super().__init__(binary_accuracy, name, threshold=threshold)
+        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
 
 @register("metric", "categorical_accuracy")
-class CategoricalAccuracy(MeanMetricWrapper):
+class CategoricalAccuracy(PlainMetric):
     """How often the largest score is at the 1 of the one-hot row."""
 
-    def __init__(self, name: str = "categorical_accuracy") -> None:
-        super().__init__(categorical_accuracy, name)
+    function = staticmethod(categorical_accuracy)
 
 
 @register("metric", "sparse_categorical_accuracy")
-class SparseCategoricalAccuracy(MeanMetricWrapper):
+class SparseCategoricalAccuracy(PlainMetric):
     """How often the largest score is at the class number."""
 
-    def __init__(self, name: str = "sparse_categorical_accuracy") -> None:
-        super().__init__(sparse_categorical_accuracy, name)
+    function = staticmethod(sparse_categorical_accuracy)
 
 
 @register("metric", "top_k_categorical_accuracy")
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the 1 of the one-hot row is among the k largest scores; k is an int >= 1."""
 
-    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy") -> None:
-        super().__init__(top_k_categorical_accuracy, name, k=_check_k(k))
+    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: DTypeLike | None = None) -> None:
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=_check_k(k))
 
 
 @register("metric", "sparse_top_k_categorical_accuracy")
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the class number is among the k largest scores; k is an int >= 1."""
+    """How often the class number is among the k largest scores; k is an int >= 1.
 
-    def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy") -> None:
-        super().__init__(sparse_top_k_categorical_accuracy, name, k=_check_k(k))
+    With `from_sorted_ids` the outputs are class numbers, the likeliest first, in place of scores.
+    """
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str = "sparse_top_k_categorical_accuracy",
+        dtype: DTypeLike | None = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
+        settings: dict[str, Any] = {"k": _check_k(k)} | ({"from_sorted_ids": True} if from_sorted_ids else {})
+        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, **settings)

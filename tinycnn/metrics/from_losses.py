@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from tinycnn import losses
+from numpy.typing import DTypeLike
+
+from tinycnn import losses, ops
 from tinycnn.autograd import Tensor
-from tinycnn.metrics.metric import MeanMetricWrapper
-from tinycnn.ops.convert import TensorLike
+from tinycnn.losses.targets import align
+from tinycnn.metrics.metric import MeanMetricWrapper, PlainMetric, cell_weights
+from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
 
 __all__ = [
@@ -30,54 +34,60 @@ __all__ = [
 
 
 @register("metric", "mean_squared_error", "mse", "MSE")
-class MeanSquaredError(MeanMetricWrapper):
+class MeanSquaredError(PlainMetric):
     """The mean of `losses.mean_squared_error`."""
 
-    def __init__(self, name: str = "mean_squared_error") -> None:
-        super().__init__(losses.mean_squared_error, name)
+    function = staticmethod(losses.mean_squared_error)
+
+
+def squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """(t - p) ** 2, cell by cell. Raises ShapeError if the shapes differ."""
+    y_true, y_pred = align(y_true, y_pred)
+    return ops.square(y_true - y_pred)
 
 
 @register("metric", "root_mean_squared_error", "rmse", "RMSE")
-class RootMeanSquaredError(MeanMetricWrapper):
-    """The root of the mean of `losses.mean_squared_error`."""
+class RootMeanSquaredError(PlainMetric):
+    """The root of the mean of the squared errors."""
 
-    def __init__(self, name: str = "root_mean_squared_error") -> None:
-        super().__init__(losses.mean_squared_error, name)
+    function = staticmethod(squared_error)
+
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
 
     def result(self) -> float:
         return math.sqrt(super().result())
 
 
 @register("metric", "mean_absolute_error", "mae", "MAE")
-class MeanAbsoluteError(MeanMetricWrapper):
+class MeanAbsoluteError(PlainMetric):
     """The mean of `losses.mean_absolute_error`."""
 
-    def __init__(self, name: str = "mean_absolute_error") -> None:
-        super().__init__(losses.mean_absolute_error, name)
+    function = staticmethod(losses.mean_absolute_error)
 
 
 @register("metric", "mean_absolute_percentage_error", "mape", "MAPE")
-class MeanAbsolutePercentageError(MeanMetricWrapper):
+class MeanAbsolutePercentageError(PlainMetric):
     """The mean of `losses.mean_absolute_percentage_error`."""
 
-    def __init__(self, name: str = "mean_absolute_percentage_error") -> None:
-        super().__init__(losses.mean_absolute_percentage_error, name)
+    function = staticmethod(losses.mean_absolute_percentage_error)
 
 
 @register("metric", "mean_squared_logarithmic_error", "msle", "MSLE")
-class MeanSquaredLogarithmicError(MeanMetricWrapper):
+class MeanSquaredLogarithmicError(PlainMetric):
     """The mean of `losses.mean_squared_logarithmic_error`."""
 
-    def __init__(self, name: str = "mean_squared_logarithmic_error") -> None:
-        super().__init__(losses.mean_squared_logarithmic_error, name)
+    function = staticmethod(losses.mean_squared_logarithmic_error)
 
 
 @register("metric", "log_cosh_error", "logcosh")
-class LogCoshError(MeanMetricWrapper):
+class LogCoshError(PlainMetric):
     """The mean of `losses.log_cosh`."""
 
-    def __init__(self, name: str = "logcosh") -> None:
-        super().__init__(losses.log_cosh, name)
+    function = staticmethod(losses.log_cosh)
+
+    def __init__(self, name: str | None = "logcosh", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
 
 
 def cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
@@ -89,8 +99,8 @@ def cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
 class CosineSimilarity(MeanMetricWrapper):
     """The mean cosine between targets and outputs: 1 is the same direction, where the loss has -1."""
 
-    def __init__(self, name: str = "cosine_similarity", axis: int = -1) -> None:
-        super().__init__(cosine, name, axis=axis)
+    def __init__(self, name: str = "cosine_similarity", dtype: DTypeLike | None = None, axis: int = -1) -> None:
+        super().__init__(cosine, name, dtype, axis=axis)
 
 
 @register("metric", "categorical_crossentropy")
@@ -98,62 +108,85 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     """The mean of `losses.categorical_crossentropy`."""
 
     def __init__(
-        self, name: str = "categorical_crossentropy", from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+        self,
+        name: str = "categorical_crossentropy",
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
     ) -> None:
-        super().__init__(losses.categorical_crossentropy, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
+        settings: dict[str, Any] = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(losses.categorical_crossentropy, name, dtype, **settings)
 
 
 @register("metric", "sparse_categorical_crossentropy")
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    """The mean of `losses.sparse_categorical_crossentropy`."""
+    """The mean of `losses.sparse_categorical_crossentropy`; with sample weights, samples of `ignore_class` are no part of it."""
 
-    def __init__(self, name: str = "sparse_categorical_crossentropy", from_logits: bool = False, axis: int = -1) -> None:
-        super().__init__(losses.sparse_categorical_crossentropy, name, from_logits=from_logits, axis=axis)
+    def __init__(
+        self,
+        name: str = "sparse_categorical_crossentropy",
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+    ) -> None:
+        settings: dict[str, Any] = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(losses.sparse_categorical_crossentropy, name, dtype, **settings)
+
+    def update_state(  # type: ignore[override]
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
+        if sample_weight is not None and self.settings["ignore_class"] is not None:
+            labels = convert_to_numpy(y_true)
+            sample_weight = cell_weights(sample_weight, labels.shape) * (labels != self.settings["ignore_class"])
+        super().update_state(y_true, y_pred, sample_weight)
 
 
 @register("metric", "binary_crossentropy", "bce", "BCE")
 class BinaryCrossentropy(MeanMetricWrapper):
     """The mean of `losses.binary_crossentropy`."""
 
-    def __init__(self, name: str = "binary_crossentropy", from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        super().__init__(losses.binary_crossentropy, name, from_logits=from_logits, label_smoothing=label_smoothing)
+    def __init__(
+        self,
+        name: str = "binary_crossentropy",
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(losses.binary_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing)
 
 
 @register("metric", "kl_divergence", "kld", "KLD")
-class KLDivergence(MeanMetricWrapper):
+class KLDivergence(PlainMetric):
     """The mean of `losses.kl_divergence`."""
 
-    def __init__(self, name: str = "kl_divergence") -> None:
-        super().__init__(losses.kl_divergence, name)
+    function = staticmethod(losses.kl_divergence)
 
 
 @register("metric", "poisson")
-class Poisson(MeanMetricWrapper):
+class Poisson(PlainMetric):
     """The mean of `losses.poisson`."""
 
-    def __init__(self, name: str = "poisson") -> None:
-        super().__init__(losses.poisson, name)
+    function = staticmethod(losses.poisson)
 
 
 @register("metric", "hinge")
-class Hinge(MeanMetricWrapper):
+class Hinge(PlainMetric):
     """The mean of `losses.hinge`."""
 
-    def __init__(self, name: str = "hinge") -> None:
-        super().__init__(losses.hinge, name)
+    function = staticmethod(losses.hinge)
 
 
 @register("metric", "squared_hinge")
-class SquaredHinge(MeanMetricWrapper):
+class SquaredHinge(PlainMetric):
     """The mean of `losses.squared_hinge`."""
 
-    def __init__(self, name: str = "squared_hinge") -> None:
-        super().__init__(losses.squared_hinge, name)
+    function = staticmethod(losses.squared_hinge)
 
 
 @register("metric", "categorical_hinge")
-class CategoricalHinge(MeanMetricWrapper):
+class CategoricalHinge(PlainMetric):
     """The mean of `losses.categorical_hinge`."""
 
-    def __init__(self, name: str = "categorical_hinge") -> None:
-        super().__init__(losses.categorical_hinge, name)
+    function = staticmethod(losses.categorical_hinge)

@@ -3,47 +3,70 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import ops
-from tinycnn.autograd import no_grad
-from tinycnn.errors import ShapeError
+from tinycnn.autograd import Variable, no_grad
+from tinycnn.config import floatx
+from tinycnn.errors import DTypeError, ShapeError
+from tinycnn.layers.naming import snake_case
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
 from tinycnn.saving.configurable import Configurable, resolve, serialize
 
-__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum"]
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "PlainMetric", "Sum", "cell_weights", "ratio"]
 
 Array = NDArray[Any]
 
 
 class Metric(Configurable):
-    """Base of all metrics: a subclass defines `update_state`, `result` and `reset_state`.
+    """Base of all metrics: a subclass makes its state with `add_variable`, and defines `update_state` and `result`.
 
     Args:
-        name: the key under which logs have it.
+        dtype: kept for configs; values are gathered in float64, so that long means lose no digits. Default `config.floatx`.
+        name: the key under which logs have it; default: that of the class, in snake case.
+
+    Raises:
+        DTypeError: for what is no dtype.
     """
 
-    def __init__(self, name: str | None = None) -> None:
-        self.name = name or type(self).__name__.lower()
+    def __init__(self, dtype: DTypeLike | None = None, name: str | None = None) -> None:
+        try:
+            self.dtype = floatx() if dtype is None else "int32" if dtype == "int" else str(np.dtype(dtype))
+        except TypeError:
+            raise DTypeError(f"dtype must name a dtype, got {dtype!r}") from None
+        self.name = name or snake_case(type(self).__name__)
+        self._variables: list[Variable] = []
+
+    def add_variable(self, shape: Sequence[int] = (), name: str = "variable") -> Variable:
+        """A part of the state: zeros in float64, which `reset_state` sets to zero again."""
+        variable = Variable(np.zeros(shape), trainable=False, name=name, path=f"{self.name}/{name}")
+        self._variables.append(variable)
+        return variable
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state, in Keras's order."""
+        return list(self._variables)
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Note a batch."""
         raise NotImplementedError(f"{type(self).__name__} must define update_state(y_true, y_pred, sample_weight)")
 
-    def result(self) -> float:
-        """The value over all batches since the last reset."""
+    def result(self) -> Any:
+        """The value over all batches since the last reset: a float, or an array where the metric has several."""
         raise NotImplementedError(f"{type(self).__name__} must define result()")
 
     def reset_state(self) -> None:
         """Forget all batches."""
-        raise NotImplementedError(f"{type(self).__name__} must define reset_state()")
+        for variable in self._variables:
+            variable.data[...] = 0
 
-    def __call__(self, *args: Any, **kwargs: Any) -> float:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""
         self.update_state(*args, **kwargs)
         return self.result()
@@ -52,58 +75,53 @@ class Metric(Configurable):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def _weighted(values: Array, sample_weight: TensorLike) -> tuple[Array, Array]:
-    """Values and weights of one shape, that of the weights: values are averaged over the axes that these do not have.
+def cell_weights(sample_weight: TensorLike, shape: tuple[int, ...]) -> Array:
+    """Weights in float64, with axes of size 1 behind their own, so that they multiply values of `shape`.
 
     Raises:
         ShapeError: unless the weights' axes are the leading ones of the values.
     """
     weights = np.asarray(convert_to_numpy(sample_weight), np.float64)
-    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+    if weights.ndim == len(shape) + 1 and weights.shape[-1] == 1:
         weights = weights[..., 0]
-    leading = values.shape[: weights.ndim]
-    if weights.ndim > values.ndim or any(w not in (1, n) for w, n in zip(weights.shape, leading, strict=True)):
-        raise ShapeError(f"sample_weight must have the leading axes of the values' shape {values.shape}, got shape {weights.shape}")
-    values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))
-    return values, np.broadcast_to(weights, values.shape)
+    leading = shape[: weights.ndim]
+    if weights.ndim > len(shape) or any(w not in (1, n) for w, n in zip(weights.shape, leading, strict=True)):
+        raise ShapeError(f"sample_weight must have the leading axes of the values' shape {shape}, got shape {weights.shape}")
+    return weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim))
 
 
-def _inner_size(values: Array) -> int:
-    """Cells for each sample."""
-    return math.prod(values.shape[1:])
+def ratio(a: Array, b: Array) -> Array:
+    """a / b, and 0 where b is 0."""
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))), where=np.asarray(b) != 0)
 
 
 @register("metric", "sum")
 class Sum(Metric):
     """The (weighted) sum of all values seen, as a float64."""
 
-    def __init__(self, name: str = "sum") -> None:
-        super().__init__(name)
-        self.reset_state()
+    def __init__(self, name: str | None = "sum", dtype: DTypeLike | None = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable(name="total")
 
     def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:  # type: ignore[override]
         """Add numbers, of any shape; `sample_weight` has their leading axes."""
         array = np.asarray(convert_to_numpy(values), np.float64)
-        if sample_weight is None:
-            self.total += float(array.sum())
-            return
-        _, weights = _weighted(array, sample_weight)
-        self.total += float((array * weights.reshape(weights.shape + (1,) * (array.ndim - weights.ndim))).sum())
+        if sample_weight is not None:
+            array = array * cell_weights(sample_weight, array.shape)
+        self.total.data += array.sum()
 
     def result(self) -> float:
-        return self.total
-
-    def reset_state(self) -> None:
-        self.total = 0.0
+        return float(self.total.data)
 
 
 @register("metric", "mean")
 class Mean(Metric):
     """The (weighted) mean of all values seen, as a float64; 0 before the first."""
 
-    def __init__(self, name: str | None = "mean") -> None:
-        super().__init__(name)
-        self.reset_state()
+    def __init__(self, name: str | None = "mean", dtype: DTypeLike | None = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable(name="total")
+        self.count = self.add_variable(name="count")
 
     def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:  # type: ignore[override]
         """Note numbers: one for each sample, (N,); or (N, ...), of which each sample counts as its mean; or a single one.
@@ -118,18 +136,15 @@ class Mean(Metric):
         array = np.asarray(convert_to_numpy(values), np.float64)
         if sample_weight is None:
             count = float(array.shape[0]) if array.ndim else 1.0
-            total = float(array.sum())
+            total = array.sum()
         else:
-            array, weights = _weighted(array, sample_weight)
-            total, count = float((array * weights).sum()), float(weights.sum()) / max(1, _inner_size(array))
-        self.total += total / max(1, _inner_size(array))
-        self.count += count
+            weights = np.broadcast_to(cell_weights(sample_weight, array.shape), array.shape)
+            total, count = (array * weights).sum(), weights.sum() / max(1, math.prod(array.shape[1:]))
+        self.total.data += total / max(1, math.prod(array.shape[1:]))
+        self.count.data += count
 
     def result(self) -> float:
-        return self.total / self.count if self.count else 0.0
-
-    def reset_state(self) -> None:
-        self.total = self.count = 0.0
+        return float(self.total.data / self.count.data) if self.count.data else 0.0
 
 
 @register("metric")
@@ -139,13 +154,14 @@ class MeanMetricWrapper(Mean):
     Args:
         fn: Tensors in, one number for each sample out; a function, or the name of a registered loss.
         name: default: that of the function.
+        dtype: see `Metric`.
         **settings: further arguments of `fn`.
     """
 
-    def __init__(self, fn: Callable[..., Any] | str, name: str | None = None, **settings: Any) -> None:
+    def __init__(self, fn: Callable[..., Any] | str, name: str | None = None, dtype: DTypeLike | None = None, **settings: Any) -> None:
         self.fn: Callable[..., Any] = resolve("loss", fn)
         self.settings = settings
-        super().__init__(name or getattr(self.fn, "__name__", None) or getattr(self.fn, "name", None))
+        super().__init__(name or getattr(self.fn, "__name__", None) or getattr(self.fn, "name", None), dtype)
 
     @no_grad()
     def update_state(  # type: ignore[override]
@@ -157,5 +173,14 @@ class MeanMetricWrapper(Mean):
 
     def get_config(self) -> dict[str, Any]:
         own = {"fn": self.fn} if type(self) is MeanMetricWrapper else {}
-        config: dict[str, Any] = serialize({**own, "name": self.name, **self.settings})
+        config: dict[str, Any] = serialize({**own, "name": self.name, "dtype": self.dtype, **self.settings})
         return config
+
+
+class PlainMetric(MeanMetricWrapper):
+    """The mean of a function without settings: a subclass names its `function`."""
+
+    function: ClassVar[Callable[..., Any]]
+
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
+        super().__init__(type(self).function, name, dtype)

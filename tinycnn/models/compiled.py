@@ -15,6 +15,7 @@ from tinycnn.models.building import undone_on_error
 from tinycnn.models.fusion import Step
 from tinycnn.models.objective import Objective
 from tinycnn.models.outputs import as_list
+from tinycnn.saving.configurable import serialize
 
 __all__ = ["Compiled"]
 
@@ -78,6 +79,13 @@ class Compiled(Layer):
     def compiled(self) -> bool:
         """Whether `compile` was called."""
         return self._objective is not None
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """The arguments of `compile` as plain data; None if it was not called."""
+        if self._objective is None:
+            return None
+        fused = "auto" if self._fuses else False
+        return {"optimizer": serialize(self.optimizer), **self._objective.get_config(), "run_eagerly": False, "jit_compile": fused}
 
     @property
     def metrics(self) -> list[Any]:

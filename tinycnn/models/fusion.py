@@ -1,8 +1,9 @@
 """Which layers run as one step: Conv2D -> activation -> MaxPooling2D, where one kernel does all three at the pooled resolution.
 
-A step is what a stack of layers is run by: (tensor, training) -> tensor. A layer is one. Fused steps use the weights of their layers as
-they are at each call, so weights, frozen layers, files and summaries know nothing of them. Only layers of exactly the classes named here
-are taken, since a subclass may compute anything; what they are set to is read when the model is compiled.
+A step is what a stack of layers, or such a stack inside of a functional model, is run by: (tensor, training) -> tensor. A layer is
+one. Fused steps use the weights of their layers as they are at each call, so weights, frozen layers, files and summaries know nothing of
+them. Only layers of exactly the classes named here are taken, since a subclass may compute anything; what they are set to is read when
+the model is compiled.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tinycnn.layers import Activation, Conv2D, Layer, LeakyReLU, MaxPooling2D, R
 from tinycnn.ops.convert import floats
 from tinycnn.rules.fused import ConvPool2d
 
-__all__ = ["Step", "fused_steps"]
+__all__ = ["Step", "begins", "fused_steps", "step_at"]
 
 Step = Callable[..., Any]
 #: An activation that may go after the maximum: its name in the kernels, and its slope below 0.
@@ -42,24 +43,24 @@ def fused_steps(layers: Sequence[Layer]) -> list[Step]:
     steps: list[Step] = []
     at = 0
     while at < len(layers):
-        step, taken = _conv_pool_at(layers, at)
-        steps.append(step or layers[at])
+        step, taken = step_at(layers, at)
+        steps.append(step)
         at += taken
     return steps
 
 
-def _conv_pool_at(layers: Sequence[Any], at: int) -> tuple[Step | None, int]:
-    """The fused step that begins with layer `at`, and how many layers it takes; None and 1 if there is none."""
+def step_at(layers: Sequence[Any], at: int) -> tuple[Step, int]:
+    """The step that begins with layer `at` of some that run one after the other, and how many it takes: one if it cannot be fused."""
     conv = layers[at]
-    if not _is_plainly(conv, Conv2D) or conv.data_format != "channels_last" or conv.groups != 1:
-        return None, 1
+    if not begins(conv) or conv.data_format != "channels_last" or conv.groups != 1:
+        return conv, 1
     slope = _slope(conv.activation)
     end = at + 1
     while slope and end < len(layers) and _is_plainly(layers[end], Activation, LeakyReLU, ReLU):
         slope = _composed(slope, _slope(layers[end]))
         end += 1
     if not slope or end == len(layers) or not _is_pool(layers[end]) or any(layer.dtype != conv.dtype for layer in layers[at : end + 1]):
-        return None, 1
+        return conv, 1
     kind, alpha = slope
     parameters = {
         "kind": kind,
@@ -70,6 +71,11 @@ def _conv_pool_at(layers: Sequence[Any], at: int) -> tuple[Step | None, int]:
         "pool_padding": layers[end].padding,
     }
     return ConvPoolStep(conv, parameters), end + 1 - at
+
+
+def begins(layer: Any) -> bool:
+    """Whether a fused step can begin with this layer."""
+    return _is_plainly(layer, Conv2D)
 
 
 def _is_plainly(layer: Any, *classes: type) -> bool:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
 from tinycnn.layers import Layer
 from tinycnn.layers.shapes import Shape
+from tinycnn.layers.tree import leaves
+from tinycnn.models import files
 from tinycnn.models.summary import print_summary
 from tinycnn.models.trainer import Trainer
-from tinycnn.saving.npz import read_arrays, write_arrays
-from tinycnn.saving.paths import weight_paths
+from tinycnn.saving import weights_files
 
-__all__ = ["Model", "check_shape"]
+if TYPE_CHECKING:
+    from tinycnn.models.functional import Functional
+
+__all__ = ["Model", "check_no_mask", "check_shape"]
 
 
 class Model(Trainer):
     """A model, in one of two ways.
 
-    Drawn with symbolic inputs: ``Model(inputs, outputs)`` takes SymbolicTensors, lists or dicts of them, and returns a `Functional`. Inputs
-    and outputs may be those of layers of another model: the result shares its weights.
+    Drawn with symbolic inputs: ``Model(inputs, outputs)`` takes KerasTensors, lists or dicts of them, and returns a `Functional`. Inputs
+    and outputs may be those of layers of another model: the result shares its weights. A subclass may be made so, too: with
+    ``Sub(inputs, outputs)`` or, in its own ``__init__``, with ``super().__init__(inputs, outputs)``.
 
     By subclassing: define the layers in ``__init__`` and ``call(self, inputs)``, with a `training` argument if it matters.
     """
@@ -32,6 +37,28 @@ class Model(Trainer):
 
             return object.__new__(Functional)
         return object.__new__(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not (args or "inputs" in kwargs or "outputs" in kwargs):
+            super().__init__(**kwargs)
+            return
+        from tinycnn.models.functional import Functional
+
+        _replace_base(type(self), Functional)
+        Functional.__init__(cast("Functional", self), *args, **kwargs)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """A new model: of the form that a functional model's config has, or with the arguments of a subclass.
+
+        Raises:
+            ArgumentError: the config does not fit.
+        """
+        from tinycnn.models.functional import Functional
+
+        if cls is Model or "input_layers" in config:
+            return Functional.from_graph(config, cls)
+        return super().from_config(config)
 
     @property
     def layers(self) -> list[Layer]:
@@ -56,12 +83,31 @@ class Model(Trainer):
                 return layer
         raise ArgumentError(f"there is no layer {name!r}; there are {', '.join(layer.name for layer in layers)}")
 
+    # ---- copies
+    def extra_state(self) -> dict[str, Any]:
+        """How the model is compiled, and where its optimizer is."""
+        has_slots = self.compiled and self.optimizer.built
+        return {"compile": self.get_compile_config(), "optimizer": self.optimizer.get_state() if has_slots else None}
+
+    def restore_extra_state(self, state: Any) -> None:
+        """Compile the model as another one was."""
+        if state["compile"] is not None:
+            self.compile(**state["compile"])
+        if state["optimizer"] is not None:
+            self.optimizer.build(self.trainable_variables)
+            self.optimizer.set_state(state["optimizer"])
+
     # ---- files
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
+        """Write the model whole, for `tinycnn.saving.load_model` or for Keras: see `tinycnn.saving.save_model`."""
+        files.save_model(self, filepath, overwrite, zipped)
+
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write all weights into a NumPy .npz file, atomically: the file holds the old weights or the new, never a part.
+        """Write all weights into a file, atomically: it holds the old weights or the new, never a part.
 
         Args:
-            filepath: ends in ".npz"; ".weights.npz" is customary.
+            filepath: ends in ".npz" (NumPy; ".weights.npz" is customary), ".weights.h5" (Keras 3, with the state of the optimizer) or
+                ".safetensors".
             overwrite: False refuses to replace a file.
 
         Raises:
@@ -69,31 +115,41 @@ class Model(Trainer):
             NotBuiltError: there are no weights yet.
             OSError: the file cannot be written; an older one is as it was.
         """
-        path = _checked_path(filepath)
+        path = os.fspath(filepath)
+        weights_files.check_ending(path, weights_files.WRITTEN)
         if not overwrite and os.path.exists(path):
             raise ArgumentError(f"filepath {path!r} exists, and overwrite is False")
-        self._require_weights("save_weights")
-        write_arrays(path, {name: variable.numpy() for name, variable in weight_paths(self).items()})
+        self.require_weights("save_weights")
+        weights_files.write(path, self, self.optimizer if self.compiled and self.optimizer.built else None)
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read what `save_weights` wrote for a model of the same layers, whatever their names.
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:
+        """Read what `save_weights` wrote, here or in Keras, for a model of the same layers, whatever their names.
+
+        Args:
+            filepath: ends in ".npz", ".safetensors", ".weights.h5", ".keras", or ".h5" for the format of Keras 2. A built optimizer of a
+                compiled model gets its state back, too, if the file has it.
+            skip_mismatch: leave layers whose weights in the file are others, or missing, as they are, with a warning. Not for ".npz".
+            by_name: match layers by their names; for the format of Keras 2 only.
 
         Raises:
-            ArgumentError: filepath does not end in ".npz".
+            ArgumentError: filepath ends differently, or the format cannot do what is asked.
             NotBuiltError: the model has no weights to load into yet.
             DataError: the file is damaged or does not fit; no weight was changed.
             OSError: the file cannot be read.
         """
-        path = _checked_path(filepath)
-        self._require_weights("load_weights")
-        variables = weight_paths(self)
-        arrays = read_arrays(path, {name: variable.numpy() for name, variable in variables.items()})
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
+        path = os.fspath(filepath)
+        weights_files.check_ending(path, weights_files.READ)
+        self.require_weights("load_weights")
+        weights_files.read(path, self, self.optimizer if self.compiled and self.optimizer.built else None, skip_mismatch, by_name)
 
-    def _require_weights(self, method: str) -> None:
+    def to_json(self, **kwargs: Any) -> str:
+        """The model without its weights, in Keras's dialect, for `models.model_from_json` here or there; `kwargs` go to `json.dumps`."""
+        return files.model_to_json(self, **kwargs)
+
+    def require_weights(self, method: str) -> None:
+        """NotBuiltError, naming the method that needs them, unless all layers have their weights."""
         for layer in self.walk():
-            if not layer.built:
+            if layer.lacks_weights:
                 raise NotBuiltError(f"{method}() needs a built model, but {layer.name!r} is not: call build(input_shape) first")
 
     # ---- looking at it
@@ -115,14 +171,23 @@ class Model(Trainer):
         print_summary(self, line_length, print_fn, expand_nested, show_trainable)
 
 
-def _checked_path(filepath: str | os.PathLike[str]) -> str:
-    path = os.fspath(filepath)
-    if not path.endswith(".npz"):
-        raise ArgumentError(f"filepath must end in '.npz' (customary: '.weights.npz'), got {path!r}")
-    return path
+def _replace_base(cls: type, base: type) -> None:
+    """Put `base`, a subclass of Model, in the place of Model among the bases of `cls` and of those: a model that is drawn is a `base`."""
+    if not issubclass(cls, base):
+        for inner in cls.__bases__:
+            if inner is not Model and issubclass(inner, Model):
+                _replace_base(inner, base)
+        if Model in cls.__bases__:
+            cls.__bases__ = tuple(base if inner is Model else inner for inner in cls.__bases__)
 
 
 def check_shape(model: str, got: Sequence[int | None], expected: Shape, what: str = "inputs") -> None:
     """ShapeError unless `got` is `expected`, where None fits anything."""
     if len(got) != len(expected) or any(e is not None and g is not None and g != e for g, e in zip(got, expected, strict=True)):
         raise ShapeError(f"model {model!r} expects {what} of shape {expected}, got {tuple(got)}")
+
+
+def check_no_mask(model: str, mask: Any) -> None:
+    """ArgumentError unless all parts of `mask` are None: no layer of tinycnn makes masks or needs them."""
+    if mask is not None and any(part is not None for part in leaves(mask)):
+        raise ArgumentError(f"mask must be None for model {model!r}, got {mask!r}")

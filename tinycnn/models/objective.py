@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.losses import Loss, LossFunctionWrapper
 from tinycnn.metrics import Mean, Metric
+from tinycnn.saving.configurable import serialize
+from tinycnn.saving.custom import get_registered_name
 
 __all__ = ["Objective"]
 
@@ -60,6 +63,15 @@ class Objective:
     def metrics(self) -> list[Metric]:
         """The mean loss and, once the outputs are known, every metric: in the order that `results` has them."""
         return self._means
+
+    def get_config(self) -> dict[str, Any]:
+        """What was given, as plain data; functions by their names."""
+        return {
+            "loss": _plain(self._loss),
+            "loss_weights": _plain(self._loss_weights),
+            "metrics": _plain(self._metrics),
+            "weighted_metrics": _plain(self._weighted_metrics),
+        }
 
     @property
     def names(self) -> list[str]:
@@ -168,9 +180,10 @@ class Objective:
             for metric, weighted in output.metrics:
                 metric.update_state(target, prediction.data, weight if weighted else None)
 
-    def results(self) -> dict[str, float]:
-        """Name -> running mean since `reset`; the loss first."""
-        return {name: float(metric.result()) for name, metric in self._named.items()}
+    def results(self) -> dict[str, Any]:
+        """Name -> running mean since `reset`, the loss first: a float, or an array where a metric has several values."""
+        found = {name: metric.result() for name, metric in self._named.items()}
+        return {name: value if np.ndim(value) else float(value) for name, value in found.items()}
 
     def reset(self) -> None:
         """Begin new means."""
@@ -191,6 +204,19 @@ def _each(value: Any, function: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [function(part) for part in value]
     return function(value)
+
+
+def _plain(value: Any) -> Any:
+    """A loss, a metric, or lists and dicts of them, as plain data; any function is its name."""
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if type(value) is LossFunctionWrapper and value.reduction == "sum_over_batch_size" and not value.settings:
+        value = value.fn
+    if inspect.isfunction(value):
+        return get_registered_name(value)
+    return serialize(value)
 
 
 def _listed(value: Any) -> list[Any]:

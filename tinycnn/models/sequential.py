@@ -8,10 +8,12 @@ from typing import Any
 from tinycnn.data import ArrayData
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.layers import Input, InputLayer, Layer
-from tinycnn.layers.symbolic import Shape, SymbolicTensor
+from tinycnn.layers.symbolic import KerasTensor, Shape
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.fusion import Step, fused_steps
+from tinycnn.models.graph_config import check_bounds
 from tinycnn.models.model import Model, check_shape
+from tinycnn.models.stepwise import Stepwise
 from tinycnn.registry import register
 from tinycnn.saving.configurable import deserialize, serialize
 
@@ -19,7 +21,7 @@ __all__ = ["Sequential"]
 
 
 @register("layer")
-class Sequential(Model):
+class Sequential(Stepwise):
     """A model whose layers run one after the other.
 
     It is built as soon as the input's shape is known: from an `Input` in front, from the first layer's `input_shape`, by `build`, or by the
@@ -27,15 +29,17 @@ class Sequential(Model):
 
     Args:
         layers: the first ones; more by `add`.
+        trainable: what `trainable` says; the layers stay as they are.
         name: default: "sequential" and a number.
     """
 
-    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
         self._sublayers: list[Layer] = []
-        self._drawn_tensors: list[SymbolicTensor] = []  # the input, then each layer's output; empty while the input is unknown
+        self._drawn_tensors: list[KerasTensor] = []  # the input, then each layer's output; empty while the input is unknown
         for layer in layers or ():
             self.add(layer)
+        self._trainable = bool(trainable)
 
     # ---- putting it together
     def add(self, layer: Any) -> None:
@@ -49,7 +53,7 @@ class Sequential(Model):
             ArgumentError: an input that is not first, or a name that another layer has.
             ShapeError: it cannot take the output of the layers below. The model stays as it was.
         """
-        source = layer.history[0] if isinstance(layer, SymbolicTensor) and layer.history else layer
+        source = layer.layer if isinstance(layer, KerasTensor) else layer
         if isinstance(source, InputLayer):
             self._add_input(source)
             return
@@ -116,17 +120,13 @@ class Sequential(Model):
             self.built = True
 
     # ---- running it
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The layers, one after the other."""
-        for step in self._runnable():
+    def _make_steps(self, fuses: bool) -> list[Step]:
+        return fused_steps(self._sublayers) if fuses else list(self._sublayers)
+
+    def _run(self, steps: list[Any], inputs: Any, training: bool | None) -> Any:
+        for step in steps:
             inputs = step(inputs, training=training)
         return inputs
-
-    def _runnable(self) -> list[Step]:
-        """What `call` runs. The one place where the list of layers becomes a list of steps (tensor, training) -> tensor."""
-        if self._steps is None:
-            self._steps = fused_steps(self._sublayers) if self._fuses else list(self._sublayers)
-        return self._steps
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         for layer in self._sublayers:
@@ -146,12 +146,12 @@ class Sequential(Model):
 
     # ---- looking at it
     @property
-    def inputs(self) -> list[SymbolicTensor]:
+    def inputs(self) -> list[KerasTensor]:
         """The symbolic input, in a list; empty while it is unknown."""
         return self._drawn_tensors[:1]
 
     @property
-    def outputs(self) -> list[SymbolicTensor]:
+    def outputs(self) -> list[KerasTensor]:
         """The symbolic output, in a list; empty while it is unknown."""
         return self._drawn_tensors[-1:]
 
@@ -166,16 +166,16 @@ class Sequential(Model):
         return self.output.shape
 
     @property
-    def input(self) -> SymbolicTensor:
+    def input(self) -> KerasTensor:
         """The symbolic input. Raises NotBuiltError while it is unknown."""
         return self._end(0)
 
     @property
-    def output(self) -> SymbolicTensor:
+    def output(self) -> KerasTensor:
         """The symbolic output. Raises NotBuiltError while it is unknown."""
         return self._end(-1)
 
-    def _end(self, place: int) -> SymbolicTensor:
+    def _end(self, place: int) -> KerasTensor:
         if not self._drawn_tensors:
             raise NotBuiltError(f"model {self.name!r} does not know its input's shape yet: build it first")
         return self._drawn_tensors[place]
@@ -191,16 +191,15 @@ class Sequential(Model):
     # ---- configs
     def get_config(self) -> dict[str, Any]:
         """Name and layers, plain data."""
-        first = [tensor.history[0] for tensor in self._drawn_tensors[:1] if tensor.history]
+        first = [tensor.layer for tensor in self._drawn_tensors[:1]]
         return {"name": self.name, "trainable": self.trainable, "layers": [serialize(layer) for layer in (*first, *self._sublayers)]}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Sequential:
         """A new model of new layers, with new weights."""
+        check_bounds(config)
         unknown = set(config) - {"name", "trainable", "layers"}
         if unknown or not isinstance(config.get("layers"), list):
             raise ArgumentError(f"the config of a Sequential must have name, trainable and a list of layers, got {sorted(config)}")
-        model = cls([deserialize("layer", layer) for layer in config["layers"]], config.get("name"))
-        if not config.get("trainable", True):
-            model.trainable = False
-        return model
+        layers = [deserialize("layer", layer) for layer in config["layers"]]
+        return cls(layers, trainable=config.get("trainable") is not False, name=config.get("name"))

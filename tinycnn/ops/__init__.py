@@ -1,11 +1,13 @@
 """The public functions on Tensors, under the names and signatures of `keras.ops`."""
 
 from tinycnn.autograd import Tensor, Variable
-from tinycnn.ops import array, math, nn, operators
+from tinycnn.ops import activation, array, image, math, nn, operators
+from tinycnn.ops.activation import *  # noqa: F403
 from tinycnn.ops.array import *  # noqa: F403
 from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, from_dlpack, shape, stop_gradient
 from tinycnn.ops.math import *  # noqa: F403
 from tinycnn.ops.nn import *  # noqa: F403
+from tinycnn.ops.symbolic import drawable
 
 __all__ = [
     "Tensor",
@@ -15,11 +17,16 @@ __all__ = [
     "convert_to_numpy",
     "convert_to_tensor",
     "from_dlpack",
+    "image",
     "shape",
     "stop_gradient",
+    *activation.__all__,
     *array.__all__,
     *math.__all__,
     *nn.__all__,
 ]
 
+for _name in __all__:
+    if not isinstance(globals()[_name], type) and callable(globals()[_name]):
+        globals()[_name] = drawable(globals()[_name])
 operators.install()

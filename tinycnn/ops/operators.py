@@ -10,8 +10,9 @@ from numpy.typing import DTypeLike
 
 from tinycnn.autograd.tensor import Tensor
 from tinycnn.ops import array, convert, math, nn
+from tinycnn.ops.symbolic import drawable
 
-__all__ = ["install"]
+__all__ = ["OPERATORS", "install"]
 
 
 def _swapped(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
@@ -39,28 +40,39 @@ def _astype(self: Tensor, dtype: DTypeLike) -> Tensor:
     return convert.cast(self, dtype)
 
 
+def _operators() -> dict[str, Callable[..., Any]]:
+    """Python's name of each operator, and the op that it is."""
+    binary = {
+        "add": drawable(math.add),
+        "sub": drawable(math.subtract),
+        "mul": drawable(math.multiply),
+        "truediv": drawable(math.divide),
+        "pow": drawable(math.power),
+        "matmul": drawable(math.matmul),
+    }
+    return {
+        **{f"__{symbol}__": function for symbol, function in binary.items()},
+        **{f"__r{symbol}__": _swapped(function) for symbol, function in binary.items()},
+        "__neg__": drawable(math.negative),
+        "__abs__": drawable(math.abs),
+        "__eq__": drawable(math.equal),
+        "__ne__": drawable(math.not_equal),
+        "__lt__": drawable(math.less),
+        "__le__": drawable(math.less_equal),
+        "__gt__": drawable(math.greater),
+        "__ge__": drawable(math.greater_equal),
+        "__getitem__": drawable(array.get_item),
+    }
+
+
+#: Python's operators, on tensors with values and without.
+OPERATORS = _operators()
+
+
 def install() -> None:
     """Give Tensor its operators, its methods and its NumPy ufuncs."""
-    for symbol, function in {
-        "add": math.add,
-        "sub": math.subtract,
-        "mul": math.multiply,
-        "truediv": math.divide,
-        "pow": math.power,
-        "matmul": math.matmul,
-    }.items():
-        setattr(Tensor, f"__{symbol}__", function)
-        setattr(Tensor, f"__r{symbol}__", _swapped(function))
     methods: dict[str, Any] = {
-        "__neg__": math.negative,
-        "__abs__": math.abs,
-        "__eq__": math.equal,
-        "__ne__": math.not_equal,
-        "__lt__": math.less,
-        "__le__": math.less_equal,
-        "__gt__": math.greater,
-        "__ge__": math.greater_equal,
-        "__getitem__": array.get_item,
+        **OPERATORS,
         "T": property(array.transpose),
         "astype": _astype,
         "reshape": _reshape,
@@ -76,5 +88,5 @@ def install() -> None:
         setattr(Tensor, name, function)
     for name in vars(math):
         if isinstance(getattr(np, name, None), np.ufunc):
-            Tensor.ufuncs[getattr(np, name).__name__] = getattr(math, name)
-    Tensor.ufuncs["tanh"] = nn.tanh
+            Tensor.ufuncs[getattr(np, name).__name__] = drawable(getattr(math, name))
+    Tensor.ufuncs["tanh"] = drawable(nn.tanh)

@@ -3,15 +3,40 @@
 from typing import Any
 
 from tinycnn.errors import DTypeError
+from tinycnn.optimizers import legacy, schedules
+from tinycnn.optimizers.adafactor import Adafactor
+from tinycnn.optimizers.adagrad import Adadelta, Adagrad
 from tinycnn.optimizers.adam import Adam, AdamW
+from tinycnn.optimizers.adamax import Adamax, Nadam
+from tinycnn.optimizers.ftrl import Ftrl
+from tinycnn.optimizers.lion import Lion
 from tinycnn.optimizers.optimizer import Optimizer
 from tinycnn.optimizers.rmsprop import RMSprop
-from tinycnn.optimizers.schedule import LearningRateSchedule
+from tinycnn.optimizers.schedules import LearningRateSchedule
 from tinycnn.optimizers.sgd import SGD
 from tinycnn.saving import configurable
 from tinycnn.saving.configurable import serialize
 
-__all__ = ["SGD", "Adam", "AdamW", "LearningRateSchedule", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "LearningRateSchedule",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "legacy",
+    "schedules",
+    "serialize",
+]
 
 
 def get(identifier: Any) -> Optimizer:

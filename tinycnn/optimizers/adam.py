@@ -47,6 +47,9 @@ class Adam(Optimizer):
         self.slots = ("momentum", "velocity", "velocity_hat") if self.amsgrad else ("momentum", "velocity")
         super().__init__(learning_rate, **options)
 
+    def slot_blocks(self) -> tuple[tuple[str, ...], ...]:
+        return (self.slots[:2], self.slots[2:])
+
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
         t = self.iterations + 1
         alpha = learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)

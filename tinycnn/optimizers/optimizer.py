@@ -13,14 +13,20 @@ from tinycnn.autograd import Tensor, Variable
 from tinycnn.autograd.engine import quiet
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers.checks import check_number
+from tinycnn.optimizers.clipping import clip_norm, clip_value
 from tinycnn.optimizers.flat import FlatVariables, by_dtype
-from tinycnn.optimizers.schedule import LearningRateSchedule
-from tinycnn.saving.configurable import Configurable, resolve, serialize
+from tinycnn.optimizers.rate import as_rate, current_rate
+from tinycnn.optimizers.schedules import LearningRateSchedule
+from tinycnn.saving.configurable import Configurable, serialize
 
 __all__ = ["Optimizer", "Options"]
 
 Array = NDArray[Any]
-Rate = float | LearningRateSchedule | Callable[[int], float]
+Ready = Sequence[tuple[FlatVariables, list[int]]]
+Rate = float | LearningRateSchedule | Callable[..., float]
+
+#: Slots that this class keeps itself, beside those of the update rule.
+AVERAGE, ACCUMULATOR = "average", "gradient_accumulator"
 
 
 class Options(TypedDict, total=False):
@@ -33,6 +39,8 @@ class Options(TypedDict, total=False):
     use_ema: bool
     ema_momentum: float
     ema_overwrite_frequency: int | None
+    loss_scale_factor: None
+    gradient_accumulation_steps: int | None
     name: str | None
     lr: Rate
 
@@ -44,14 +52,17 @@ class Optimizer(Configurable):
     update rule sees one long vector, and a kernel takes it in one call.
 
     Args:
-        learning_rate: >= 0; or a `LearningRateSchedule`, or any function from the number of finished steps to such a number.
+        learning_rate: >= 0; or a `LearningRateSchedule`; or a function, of the number of finished steps or of nothing, to such a number.
         weight_decay: d in w -= w * d * learning_rate before each update (Loshchilov & Hutter 2019); None is none.
-        clipnorm: each variable's gradient is scaled down to at most this L2 norm.
+        clipnorm: each variable's gradient is scaled down to at most this L2 norm. 0 is no limit, here and in the next two.
         clipvalue: each gradient cell is clipped to [-clipvalue, clipvalue].
         global_clipnorm: all gradients together are scaled down to at most this L2 norm. At most one of the three can be set.
         use_ema: keep a moving average of the weights, a = ema_momentum * a + (1 - ema_momentum) * w.
         ema_momentum: in [0, 1].
         ema_overwrite_frequency: every so many steps the weights are set to their average; None: only by `finalize_variable_values`.
+        loss_scale_factor: must be None: it is for float16.
+        gradient_accumulation_steps: n >= 2: the weights change in every n-th step only, by the mean of n gradients. Schedules still count
+            every step; `iterations` counts the changes.
         name: for logs.
         lr: the old name of learning_rate.
 
@@ -61,6 +72,12 @@ class Optimizer(Configurable):
 
     #: Names of the arrays that the update rule keeps beside the weights.
     slots: tuple[str, ...] = ()
+
+    #: What a slot starts with, where it is not 0; to be set after `Optimizer.__init__`.
+    initial_values: dict[str, float]
+
+    #: Numbers that the update rule keeps for all weights together; to be set after `Optimizer.__init__`.
+    scalars: dict[str, float]
 
     def __init__(
         self,
@@ -73,10 +90,14 @@ class Optimizer(Configurable):
         use_ema: bool = False,
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         lr: Rate | None = None,
         **unknown: Any,
     ) -> None:
+        if unknown.pop("decay", None):
+            raise ArgumentError("decay is no argument any more: give learning_rate a schedule, such as schedules.InverseTimeDecay")
         if unknown:
             raise ArgumentError(f"{type(self).__name__} takes no argument {next(iter(unknown))!r}")
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
@@ -87,13 +108,23 @@ class Optimizer(Configurable):
             raise ArgumentError(f"only one of clipnorm, clipvalue and global_clipnorm can be set, got {clips}")
         if ema_overwrite_frequency is not None and (not isinstance(ema_overwrite_frequency, int) or ema_overwrite_frequency < 1):
             raise ArgumentError(f"ema_overwrite_frequency must be an int >= 1 or None, got {ema_overwrite_frequency!r}")
+        if loss_scale_factor is not None:
+            raise ArgumentError(f"loss_scale_factor must be None, since nothing is computed in float16, got {loss_scale_factor!r}")
+        if gradient_accumulation_steps is not None and (
+            not isinstance(gradient_accumulation_steps, int) or gradient_accumulation_steps < 2
+        ):
+            raise ArgumentError(f"gradient_accumulation_steps must be an int >= 2 or None, got {gradient_accumulation_steps!r}")
         self.name = name or type(self).__name__.lower()
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema = bool(use_ema)
         self.ema_momentum = check_number("ema_momentum", ema_momentum, 0, 1)
         self.ema_overwrite_frequency = ema_overwrite_frequency
-        self._learning_rate = _as_rate(learning_rate if lr is None else lr)
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.initial_values = {}
+        self.scalars = {}
+        self._learning_rate = as_rate(learning_rate if lr is None else lr)
         self._not_decayed: tuple[tuple[Variable, ...], tuple[str, ...]] = ((), ())
         self._iterations = 0
         self._variables: list[Variable] = []
@@ -101,19 +132,21 @@ class Optimizer(Configurable):
 
     # ---- the update rule
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
-        """Change `weights` and `slots` in place. Flat arrays of one dtype and length; `self.iterations` steps are finished."""
+        """Change `weights` and `slots` in place. Flat arrays of one dtype and length; `self.iterations` updates are finished."""
         raise NotImplementedError(f"{type(self).__name__} must define update_step(weights, gradients, slots, learning_rate)")
+
+    def begin_update(self) -> None:
+        """Called once before the calls of `update_step` that make one update: the place to change `scalars`."""
 
     # ---- learning rate and counters
     @property
     def learning_rate(self) -> float:
         """The rate of the next step. It can be set, to a number or a schedule."""
-        rate = self._learning_rate
-        return rate if isinstance(rate, float) else check_number("learning_rate", rate(self._iterations))
+        return current_rate(self._learning_rate, self._iterations)
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
-        rate = _as_rate(value)
+        rate = as_rate(value)
         if isinstance(rate, float) and not isinstance(self._learning_rate, float):
             raise ArgumentError("learning_rate is a schedule here: set another schedule, not a number")
         self._learning_rate = rate
@@ -129,14 +162,12 @@ class Optimizer(Configurable):
 
     @property
     def iterations(self) -> int:
-        """Finished steps."""
-        return self._iterations
+        """Finished updates: steps, divided by `gradient_accumulation_steps` if there are any."""
+        return self._iterations // (self.gradient_accumulation_steps or 1)
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 0:
-            raise ArgumentError(f"iterations must be an int >= 0, got {value!r}")
-        self._iterations = value.__index__()
+        self._iterations = _as_count(value) * (self.gradient_accumulation_steps or 1)
 
     # ---- variables
     @property
@@ -162,12 +193,24 @@ class Optimizer(Configurable):
         if len({id(v) for v in variables}) != len(variables) or not variables:
             raise ArgumentError(f"variables must be at least one, and each once, got {[v.path for v in variables]}")
         old = {id(v): arrays for v, arrays in self._slots_by_variable()}
-        names = (*self.slots, "average") if self.use_ema else self.slots
+        names = [name for block in self._blocks() for name in block]
         groups = by_dtype(variables, lambda group: FlatVariables(group, names))  # may run out of memory: nothing is changed then
+        for name, value in self.initial_values.items():
+            for group in groups:
+                group.slots[name][...] = value
         self._variables, self._groups = variables, groups
         for variable, arrays in self._slots_by_variable():
             for name, array in old.get(id(variable), {}).items():
                 arrays[name][...] = array
+
+    def slot_blocks(self) -> tuple[tuple[str, ...], ...]:
+        """The slots as they follow each other in Keras's files: a block holds its slots of one variable, then those of the next."""
+        return (self.slots,)
+
+    def _blocks(self) -> list[tuple[str, ...]]:
+        """`slot_blocks` after those of this class."""
+        own = [(AVERAGE,)] * self.use_ema + [(ACCUMULATOR,)] * bool(self.gradient_accumulation_steps)
+        return [*own, *self.slot_blocks()]
 
     def _slots_by_variable(self) -> list[tuple[Variable, dict[str, Array]]]:
         """Each variable with views of its slots, in the order of `build`."""
@@ -175,16 +218,25 @@ class Optimizer(Configurable):
         found = []
         for variable in self._variables:
             group, i = place[id(variable)]
-            found.append((variable, {name: group.view(flat, i) for name, flat in group.slots.items()}))
+            found.append((variable, {name: self._slot(group, name, i) for name in group.slots}))
         return found
 
-    def exclude_from_weight_decay(self, var_list: Sequence[Variable] = (), var_names: Sequence[str] = ()) -> None:
-        """Spare these variables, and those whose path contains one of the names, from weight decay. Each call replaces the last."""
-        self._not_decayed = (tuple(var_list), tuple(var_names))
+    def slot_shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a slot of a variable of `shape`, of at most as many cells."""
+        return shape
+
+    def _slot(self, group: FlatVariables, name: str, i: int) -> Array:
+        """The slot of variable i of a group, in its shape."""
+        shape = self.slot_shape(name, group.variables[i].shape)
+        return group.slots[name][group.places[i]][: math.prod(shape)].reshape(shape)
+
+    def exclude_from_weight_decay(self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None) -> None:
+        """Spare these variables, and those whose name contains one of `var_names`, from weight decay. Each call replaces the last."""
+        self._not_decayed = (tuple(var_list or ()), tuple(var_names or ()))
 
     def _decays(self, variable: Variable) -> bool:
         spared, names = self._not_decayed
-        return not any(variable is v for v in spared) and not any(name in variable.path for name in names)
+        return not any(variable is v for v in spared) and not any(name in variable.name for name in names)
 
     # ---- a step
     @quiet()
@@ -197,18 +249,42 @@ class Optimizer(Configurable):
             raise NotBuiltError("this optimizer has no variables yet; call build(variables) first")
         learning_rate = self.learning_rate
         ready = [(group, group.gather()) for group in self._groups]
+        if not self.gradient_accumulation_steps or self._accumulate(ready):
+            self._update(ready, learning_rate)
+        if self.use_ema:
+            self._average()
+        self._iterations += 1
+
+    def _update(self, ready: Ready, learning_rate: float) -> None:
+        """Clip, decay and change the weights that have a gradient."""
         self._clip(ready)
+        self.begin_update()
         for group, chosen in ready:
             if self.weight_decay:
                 decayed = [i for i in chosen if self._decays(group.variables[i])]
                 for weights in group.each(group.weights, decayed):
                     weights *= 1 - self.weight_decay * learning_rate
+            self.update_group(group, chosen, learning_rate)
+
+    def update_group(self, group: FlatVariables, chosen: list[int], learning_rate: float) -> None:
+        """Call `update_step` on as few flat arrays as hold the variables `chosen`; a rule that needs their shapes does otherwise."""
+        for run in group.runs(chosen):
+            slots = {name: group.slots[name][run] for name in self.slots}
+            self.update_step(group.weights[run], group.gradients[run], slots, learning_rate)
+
+    def _accumulate(self, ready: Ready) -> bool:
+        """Add the gradients to what was gathered; -> whether it is time to update: the gradients are the means then."""
+        steps = self.gradient_accumulation_steps or 1
+        full = (self._iterations + 1) % steps == 0
+        for group, chosen in ready:
+            total = group.slots[ACCUMULATOR]
             for run in group.runs(chosen):
-                slots = {name: group.slots[name][run] for name in self.slots}
-                self.update_step(group.weights[run], group.gradients[run], slots, learning_rate)
-        if self.use_ema:
-            self._average()
-        self._iterations += 1
+                total[run] += group.gradients[run]
+                if full:
+                    np.divide(total[run], steps, out=group.gradients[run])
+            if full:
+                total[...] = 0
+        return full
 
     def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
         """One step by given gradients, arrays or Tensors; None leaves its variable as it is.
@@ -238,7 +314,7 @@ class Optimizer(Configurable):
         self.step()
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> int:
-        """`apply` for pairs of (gradient, variable); -> the number of finished steps."""
+        """`apply` for pairs of (gradient, variable); -> the number of finished steps, whether or not they changed the weights."""
         pairs = list(grads_and_vars)
         if pairs:
             self.apply([g for g, _ in pairs], [v for _, v in pairs])
@@ -249,33 +325,42 @@ class Optimizer(Configurable):
         for variable in self._variables:
             variable.grad = None
 
-    def _clip(self, ready: Sequence[tuple[FlatVariables, list[int]]]) -> None:
+    def _clip(self, ready: Ready) -> None:
         """Cut the gradients that will be used down to what the arguments allow, in place."""
         gradients = [g for group, chosen in ready for g in group.each(group.gradients, chosen)]
-        if self.clipvalue is not None:
+        if self.clipvalue:
+            clip_value(gradients, self.clipvalue)
+        elif self.clipnorm:
             for g in gradients:
-                np.clip(g, -self.clipvalue, self.clipvalue, out=g)
-        elif self.clipnorm is not None:
-            for g in gradients:
-                _scale_down([g], self.clipnorm)
-        elif self.global_clipnorm is not None:
-            _scale_down(gradients, self.global_clipnorm)
+                clip_norm([g], self.clipnorm)
+        elif self.global_clipnorm:
+            clip_norm(gradients, self.global_clipnorm)
 
     # ---- moving averages
     def _average(self) -> None:
         """Note the weights in their averages, and overwrite them where it is time."""
-        keep = self.ema_momentum if self._iterations else 0.0
+        keep = self.ema_momentum if self.iterations else 0.0
         for group in self._groups:
-            average = group.slots["average"]
+            average = group.slots[AVERAGE]
             average *= keep
             average += (1 - keep) * group.weights
-        if self.ema_overwrite_frequency and (self._iterations + 1) % self.ema_overwrite_frequency == 0:
+        if self.ema_overwrite_frequency and (self.iterations + 1) % self.ema_overwrite_frequency == 0:
             self._overwrite_with_average()
 
     def _overwrite_with_average(self) -> None:
         for group in self._groups:
             group.gather()
-            group.weights[...] = group.slots["average"]
+            group.weights[...] = group.slots[AVERAGE]
+
+    def _swap_with_average(self) -> None:
+        """Exchange the weights and their averages; a second call undoes it. Raises NotBuiltError if there are no averages yet."""
+        if not self.use_ema or not self._iterations:
+            raise NotBuiltError("this optimizer has no averages: it needs use_ema=True, and a first step")
+        for group in self._groups:
+            group.gather()
+            weights = group.weights.copy()
+            group.weights[...] = group.slots[AVERAGE]
+            group.slots[AVERAGE][...] = weights
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """At the end of a training: with `use_ema`, set the weights to their averages."""
@@ -284,16 +369,21 @@ class Optimizer(Configurable):
 
     # ---- state and config
     def get_state(self) -> dict[str, Array]:
-        """All that a training needs to go on: name -> copy, plain arrays.
+        """All that a training needs to go on: name -> copy, plain arrays, in the order of Keras's `optimizer.variables`.
 
-        "iterations", "learning_rate" (unless it is a schedule), and "<slot>/<i>" for variable i of `build`.
+        "iterations" (every step counts), "learning_rate" (unless it is a schedule), "<slot>/<i>" for variable i of `build`, and the
+        `scalars` of the update rule.
         """
         state: dict[str, Array] = {"iterations": np.array(self._iterations, np.int64)}
         if isinstance(self._learning_rate, float):
             state["learning_rate"] = np.array(self._learning_rate)
-        for i, (_, arrays) in enumerate(self._slots_by_variable()):
-            state |= {f"{name}/{i}": array.copy() for name, array in arrays.items()}
-        return state
+        state |= {name: array.copy() for name, array in self._named_slots().items()}
+        return state | {name: np.array(value) for name, value in self.scalars.items()}
+
+    def _named_slots(self) -> dict[str, Array]:
+        """ "<slot>/<i>" -> view, in the order of Keras's files."""
+        arrays = [slots for _, slots in self._slots_by_variable()]
+        return {f"{name}/{i}": arrays[i][name] for block in self._blocks() for i in range(len(arrays)) for name in block}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Put back what `get_state` gave, of an optimizer of this class built with variables of these shapes.
@@ -301,15 +391,17 @@ class Optimizer(Configurable):
         Raises:
             ArgumentError, ShapeError: if something is missing, too much or of another shape; nothing is changed then.
         """
-        targets = {f"{name}/{i}": array for i, (_, arrays) in enumerate(self._slots_by_variable()) for name, array in arrays.items()}
-        names = {"iterations", *targets} | ({"learning_rate"} if isinstance(self._learning_rate, float) else set())
+        targets = self._named_slots()
+        names = {"iterations", *targets, *self.scalars} | ({"learning_rate"} if isinstance(self._learning_rate, float) else set())
         if set(state) != names:
             raise ArgumentError(f"state must have the entries {sorted(names)}, got {sorted(state)}")
         for name, target in targets.items():
             if np.shape(state[name]) != target.shape:
                 raise ShapeError(f"state {name!r} must have shape {target.shape}, got {np.shape(state[name])}")
         rate = check_number("learning_rate", float(state["learning_rate"])) if "learning_rate" in names else None
-        self.iterations = int(state["iterations"])
+        scalars = {name: check_number(name, float(state[name])) for name in self.scalars}
+        self._iterations = _as_count(int(state["iterations"]))
+        self.scalars = scalars
         if rate is not None:
             self._learning_rate = rate
         for name, target in targets.items():
@@ -331,11 +423,10 @@ class Optimizer(Configurable):
         return f"<{type(self).__name__} name={self.name}, learning_rate={self.learning_rate:g}, iterations={self._iterations}>"
 
 
-def _as_rate(rate: Any) -> float | Callable[[int], float]:
-    """A learning rate as a float or a function of the step; a config becomes the schedule it describes."""
-    if isinstance(rate, dict):
-        rate = resolve("schedule", rate)
-    return rate if callable(rate) else check_number("learning_rate", rate)
+def _as_count(value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 0:
+        raise ArgumentError(f"iterations must be an int >= 0, got {value!r}")
+    return int(value.__index__())
 
 
 def _as_gradient(gradient: Any, variable: Variable) -> Array | None:
@@ -345,11 +436,3 @@ def _as_gradient(gradient: Any, variable: Variable) -> Array | None:
     if array.shape != variable.shape:
         raise ShapeError(f"the gradient of variable {variable.path!r} must have shape {variable.shape}, got {array.shape}")
     return array
-
-
-def _scale_down(gradients: Sequence[Array], limit: float) -> None:
-    """Scale gradients so that their common L2 norm is at most `limit` (Pascanu et al. 2013)."""
-    norm = math.sqrt(math.fsum(float(np.square(g, dtype=np.float64).sum()) for g in gradients))
-    if norm > limit:
-        for g in gradients:
-            g *= limit / norm

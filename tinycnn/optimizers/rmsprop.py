@@ -42,6 +42,9 @@ class RMSprop(Optimizer):
         self.slots = ("velocity", *["momentum"] * bool(self.momentum), *["average_gradient"] * self.centered)
         super().__init__(learning_rate, **options)
 
+    def slot_blocks(self) -> tuple[tuple[str, ...], ...]:
+        return tuple((name,) for name in self.slots)
+
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
         v = slots["velocity"]
         v *= self.rho

@@ -1,1 +1,37 @@
-"""File formats. Every file is written by `atomic`; a file never names code."""
+"""Files, under the names of `keras.saving`. Every file is written by `atomic`; a file never names code.
+
+`load_model` and `save_model` stand a floor higher, with the models, and are found when they are first named.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from tinycnn.saving.custom import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "load_model",
+    "register_keras_serializable",
+    "save_model",
+]
+
+_HOMES = {"load_model": "tinycnn.models", "save_model": "tinycnn.models"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tinycnn.saving' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

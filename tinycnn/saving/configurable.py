@@ -6,16 +6,18 @@ A config names a class by its name in `registry`, never by a module or by code. 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tinycnn import registry
-from tinycnn.errors import ArgumentError, DTypeError
+from tinycnn.errors import ArgumentError, DataError, DTypeError
+from tinycnn.saving.custom import get_registered_name, get_registered_object
 
-__all__ = ["Configurable", "deserialize", "resolve", "serialize"]
+__all__ = ["Configurable", "Placed", "argument_names", "deserialize", "resolve", "serialize"]
 
 C = TypeVar("C", bound="Configurable")
 
@@ -26,7 +28,7 @@ class Configurable:
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this object again, as plain data: numbers, strings, lists and dicts."""
         config = {}
-        for name in _argument_names(type(self)):
+        for name in argument_names(type(self)):
             if not hasattr(self, name):
                 raise ArgumentError(
                     f"{type(self).__name__} keeps no attribute {name!r} for its argument of that name: override get_config()"
@@ -48,7 +50,7 @@ class Configurable:
         return cls(**config)
 
 
-def _argument_names(cls: type) -> list[str]:
+def argument_names(cls: type) -> list[str]:
     """The arguments of `cls.__init__`; where it passes **kwargs on, those of the next class as well."""
     names: dict[str, None] = {}
     for base in cls.__mro__:
@@ -74,25 +76,54 @@ def resolve(kind: str, identifier: Any) -> Any:
         DTypeError: for anything else.
     """
     if isinstance(identifier, str):
-        found = registry.lookup(kind, identifier)
+        found = _look_up(kind, identifier)
         return found() if isinstance(found, type) else found
     if isinstance(identifier, dict):
         name, config = identifier.get("class_name"), identifier.get("config", {})
         if not isinstance(name, str):
             raise ArgumentError(f"a {kind} config must be {{'class_name': name, 'config': {{...}}}}, got {identifier!r}")
-        found = registry.lookup(kind, name)
+        found = _look_up(kind, name)
         if not isinstance(found, type):
             return found
         if not isinstance(config, dict):
             raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
         if not issubclass(found, Configurable):
             raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
-        return found.from_config(config)
+        with _placed(config):
+            return found.from_config(config)
     if isinstance(identifier, type):
         return identifier()
     if callable(identifier):
         return identifier
     raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {identifier!r}")
+
+
+def _look_up(kind: str, name: str) -> Any:
+    """What `name` stands for: one of the user's own, or a registered one."""
+    found = get_registered_object(name)
+    return registry.lookup(kind, name) if found is None else found
+
+
+class Placed(dict[str, Any]):
+    """Arguments that know where in a file they stand, for errors: "layer 'x' (class Foo) at config.layers[3]"."""
+
+    def __init__(self, config: Mapping[str, Any], place: str) -> None:
+        super().__init__(config)
+        self.place = place
+
+
+@contextlib.contextmanager
+def _placed(config: Any) -> Iterator[None]:
+    """Whatever goes wrong in the block is told with the place of `config` in its file, if it came from one; the innermost place counts."""
+    place = getattr(config, "place", None)
+    try:
+        yield
+    except (DataError, RecursionError):
+        raise
+    except Exception as error:
+        if place is None:
+            raise
+        raise DataError(f"{place}: {error}") from error
 
 
 def serialize(value: Any) -> Any:
@@ -104,7 +135,7 @@ def serialize(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Configurable):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+        return {"class_name": get_registered_name(type(value)), "config": value.get_config()}
     if isinstance(value, (list, tuple)):
         return [serialize(item) for item in value]
     if isinstance(value, Mapping):
@@ -112,6 +143,8 @@ def serialize(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     name = getattr(value, "__name__", None)
+    if name and get_registered_object(get_registered_name(value)) is value:
+        return get_registered_name(value)
     if any(name in registry.names(kind) and registry.lookup(kind, name) is value for kind in ("activation", "loss")):
         return name
     raise DTypeError(f"{value!r} cannot be written into a config: only registered classes and functions, numbers, strings and lists can")

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from tinycnn.errors import DataError
 from tinycnn.saving.atomic import replacing
 
-__all__ = ["read_all_arrays", "read_arrays", "write_arrays"]
+__all__ = ["DAMAGE", "read_all_arrays", "read_arrays", "write_arrays"]
 
 #: What zipfile, its decompressors and numpy.lib.format raise on files that are not what they should be: OSError for a seek to nowhere.
-_DAMAGE = (
+DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
     *(ArithmeticError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError),
 )
@@ -61,7 +61,7 @@ def read_all_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         try:
             with zipfile.ZipFile(file) as archive:
                 return {info.filename.removesuffix(".npy"): _read_stored(archive, info) for info in archive.infolist()}
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise DataError(f"{os.fspath(path)}: damaged ({type(error).__name__}: {error})") from None
 
 
@@ -86,7 +86,7 @@ def _read(file: IO[bytes], path: str, expected: Mapping[str, NDArray[Any]]) -> d
             return {name: _read_member(archive, name, like) for name, like in expected.items()}
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: not a weights file, or damaged ({type(error).__name__}: {error})") from None
 
 

@@ -1,11 +1,44 @@
 """Small helpers under the names of `keras.utils`."""
 
 from tinycnn.data.py_dataset import PyDataset
+from tinycnn.saving import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from tinycnn.utils.dataset_utils import split_dataset
+from tinycnn.utils.file_utils import get_file
+from tinycnn.utils.image_dataset import image_dataset_from_directory
+from tinycnn.utils.image_utils import array_to_img, img_to_array, load_img, save_img
 from tinycnn.utils.numerical import normalize, to_categorical
 from tinycnn.utils.progress import Progbar
 from tinycnn.utils.session import clear_session, set_random_seed
 
-__all__ = ["Progbar", "PyDataset", "Sequence", "clear_session", "normalize", "set_random_seed", "to_categorical"]
+__all__ = [
+    "CustomObjectScope",
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "array_to_img",
+    "clear_session",
+    "custom_object_scope",
+    "get_custom_objects",
+    "get_file",
+    "get_registered_name",
+    "get_registered_object",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "load_img",
+    "normalize",
+    "register_keras_serializable",
+    "save_img",
+    "set_random_seed",
+    "split_dataset",
+    "to_categorical",
+]
 
 #: The old name of `PyDataset`.
 Sequence = PyDataset

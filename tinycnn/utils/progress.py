@@ -69,6 +69,7 @@ class Progbar:
         verbose: 0 silent; 1 a bar; 2 one line at the end.
         interval: the least time between two drawings, in seconds.
         stateful_metrics: names of values that are shown as they are; the others are averaged over the steps.
+        stateless_metrics: instead of it, the names of those that are averaged; the others are shown as they are.
         unit_name: what a step is called.
     """
 
@@ -79,6 +80,7 @@ class Progbar:
         verbose: int = 1,
         interval: float = 0.1,
         stateful_metrics: Iterable[str] | None = None,
+        stateless_metrics: Iterable[str] | None = None,
         unit_name: str = "step",
     ) -> None:
         if verbose not in (0, 1, 2):
@@ -88,7 +90,10 @@ class Progbar:
         self.verbose = verbose
         self.interval = interval
         self.unit_name = unit_name
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ArgumentError("stateful_metrics and stateless_metrics cannot both be given")
         self.stateful_metrics = frozenset(stateful_metrics or ())
+        self.stateless_metrics = None if stateless_metrics is None else frozenset(stateless_metrics)
         self._live = verbose == 1 and is_interactive()
         self._colour = self._live and _is_terminal()
         self._sums: dict[str, tuple[float, float]] = {}  # name -> (sum or value, weight)
@@ -107,7 +112,8 @@ class Progbar:
         """
         steps = max(1, current - self._seen)
         for name, value in values or ():
-            total, weight = (0.0, 0.0) if name in self.stateful_metrics else self._sums.get(name, (0.0, 0.0))
+            shown = name in self.stateful_metrics if self.stateless_metrics is None else name not in self.stateless_metrics
+            total, weight = (0.0, 0.0) if shown else self._sums.get(name, (0.0, 0.0))
             self._sums[name] = (total + value * steps, weight + steps)
         self._seen = current
         if finalize is None:

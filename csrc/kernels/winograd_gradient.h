@@ -1,0 +1,135 @@
+// The gradient of a 3x3 convolution's kernel by Winograd's F(m x m, 3x3): the adjoint of winograd.h by the taps.
+//
+//     dg = G^T [ sum over tiles (B^T d B) * (A dY A^T) ] G,  d and dY the windows of a tile: (m + 2)^2 inputs, m^2 gradients
+//
+// For each of the (m + 2)^2 points the sum is a matrix product, (tiles, channels)^T x (tiles, output channels), and only its result is
+// transformed back: once for all tiles. Tiles of fewer results have fewer points, as in the forward pass.
+//
+// Loops, from the outside: groups of tiles, as many as the last caches hold when transformed; their windows of x to (point, tile, channel)
+// and of dy to (point, panel, tile, channel of the panel), in chunks of tiles; products, a chunk for each point and panel, which add to
+// the sums (point, channel, output channel); and at the end the transform back, in chunks of channels. The sums grow in the order of
+// the groups.
+
+enum {
+    GROUP_BYTES = 4 << 20,  // of a group's transformed windows, about
+    GROUP_TILES = 512,      // of a group, at most
+    GROUP_CHUNK = 8,        // tiles that are transformed in one chunk
+    CHAIN = 64,             // tiles that are summed up before they are added to the others: a shorter chain rounds less
+};
+
+typedef struct {
+    winograd p;  // its results are the tiles of dy
+    windows_of_tiles of_x, of_dy;
+    int64_t channels, outputs, width;  // width: outputs in whole vectors
+    int64_t v_tile, v_point, u_point;  // elements from one to the next of v and u
+    winograd_block group;
+    int64_t tiles;  // of the group
+    bool accumulate;
+    real *v, *u, *sums;
+    const int64_t *v_row, *sum_row;  // of each channel
+    real *dw;
+} winograd_gradient;
+
+static int gradient_transform(void *context, int64_t chunk) {
+    const winograd_gradient *q = context;
+    const range tiles = chunk_range(chunk, GROUP_CHUNK, q->tiles);
+    for (int64_t t = tiles.begin; t < tiles.end; t++)
+        transform_window(&q->of_x, &q->p, q->group.tile + t, q->v + t * q->v_tile, q->v_point);
+    windows_of_tiles of_panel = q->of_dy;
+    for (int64_t index = 0; index < operand_panels(q->outputs); index++) {
+        const range c = panel_columns(q->outputs, index);
+        of_panel.images = q->of_dy.images + c.begin;
+        of_panel.channels = min_i64(c.end, q->outputs) - c.begin;
+        real *u = q->u + q->tiles * c.begin;
+        for (int64_t t = tiles.begin; t < tiles.end; t++)
+            transform_window(&of_panel, &q->p, q->group.tile + t, u + t * (c.end - c.begin), q->u_point);
+    }
+    return TC_OK;
+}
+
+static int gradient_product(void *context, int64_t chunk) {
+    const winograd_gradient *q = context;
+    const int64_t panels = operand_panels(q->outputs), point = chunk / panels;
+    const range c = panel_columns(q->outputs, chunk % panels);
+    const range with = tiles_with_point(&q->group, point / (q->p.m + 2), point % (q->p.m + 2));
+    run tiles = {0};
+    product of_point = {
+        .a_row = q->v_row,
+        .runs = &tiles,
+        .n_runs = 1,
+        .a_step = q->v_tile,
+        .b_stride = c.end - c.begin,
+        .accumulate = q->accumulate,
+        .y = q->sums + point * q->channels * q->width + c.begin,
+        .y_row = q->sum_row,
+        .columns = c.end - c.begin,
+    };
+    int64_t first = with.begin;
+    do {
+        tiles.length = min_i64(CHAIN, with.end - first);
+        of_point.a = q->v + point * q->v_point + first * q->v_tile;
+        of_point.b = q->u + point * q->u_point + q->tiles * c.begin + first * of_point.b_stride;
+        multiply_rows(&of_point, q->channels);
+        of_point.accumulate = true;
+        first += CHAIN;
+    } while (first < with.end);
+    return TC_OK;
+}
+
+static int gradient_transform_back(void *context, int64_t chunk) {
+    const winograd_gradient *q = context;
+    const int64_t point = q->channels * q->width, points = q->p.m + 2;
+    _Alignas(64) real t[TAPS * T_ROW], taps[TAPS * TAPS * VLEN];
+    for (int64_t o = 0; o < q->outputs; o += VLEN) {
+        columns_of_tile sums = {.from_line = point, .n = points};
+        for (int64_t i = 0; i < points; i++) sums.from[i] = q->sums + i * points * point + chunk * q->width + o;
+        tap_gradients_down(q->p.m, &sums, t);
+        tap_gradients_across(q->p.m, t, taps);
+        for (int64_t tap = 0; tap < TAPS * TAPS; tap++)
+            store_columns(q->dw + (tap * q->channels + chunk) * q->outputs + o, v_load(taps + tap * VLEN),
+                          (int)min_i64(VLEN, q->outputs - o));
+    }
+    return TC_OK;
+}
+
+static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x, const real *dy, real *dw) {
+    winograd_gradient q = {
+        .p = winograd_of_forward(m, g, x, NULL, NULL, NULL), .channels = g->in_channels, .outputs = g->out_channels, .dw = dw};
+    const int64_t tiles = winograd_cut(&q.p), points = winograd_points(&q.p), panels = operand_panels(q.outputs);
+    q.width = whole_vectors(q.outputs);
+    q.v_tile = whole_vectors(q.channels) + VLEN;  // so that tiles do not compete for the same sets of L1
+    const int64_t fitting = GROUP_BYTES / (points * (q.v_tile + q.width) * (int64_t)sizeof(real));
+    const int64_t groups = ceil_div(tiles, max_i64(GROUP_CHUNK, min_i64(GROUP_TILES, fitting))), largest = ceil_div(tiles, groups);
+    q.v_point = largest * q.v_tile + 2 * VLEN;  // likewise
+    q.u_point = largest * q.width + 2 * VLEN;
+    const int64_t zeros = MAX_POINTS * max_i64(q.v_tile, q.width), reals = points * (q.v_point + q.u_point + q.channels * q.width) + zeros;
+    const size_t bytes =
+        sizeof(real) * (size_t)reals + sizeof(int64_t) * (size_t)(2 * q.channels) + sizeof(winograd_tile) * (size_t)largest;
+    q.v = tc_alloc(bytes);
+    if (!q.v) return TC_NO_MEMORY;
+    q.u = q.v + points * q.v_point;
+    q.sums = q.u + points * q.u_point;
+    real *none = q.sums + points * q.channels * q.width;
+    int64_t *rows = (int64_t *)(none + zeros);
+    clear(none, zeros);
+    for (int64_t c = 0; c < q.channels; c++) rows[c] = c, rows[q.channels + c] = c * q.width;
+    q.v_row = rows;
+    q.sum_row = rows + q.channels;
+    q.group = (winograd_block){.p = &q.p, .tile = (winograd_tile *)(rows + 2 * q.channels)};
+    q.of_x = winograd_windows(&q.p, none);
+    q.of_dy = (windows_of_tiles){
+        .images = dy, .h = g->out_h, .w = g->out_w, .pixel = q.outputs, .down = gradient_down, .across = gradient_across, .zeros = none};
+
+    int status = TC_OK;
+    for (int64_t index = 0; status == TC_OK && index < groups; index++) {
+        const range of_group = {index * tiles / groups, (index + 1) * tiles / groups};
+        q.tiles = of_group.end - of_group.begin;
+        q.accumulate = index > 0;
+        sort_tiles(&q.group, of_group);
+        status = tc_parallel_for(ceil_div(q.tiles, GROUP_CHUNK), gradient_transform, &q);
+        if (status == TC_OK) status = tc_parallel_for(points * panels, gradient_product, &q);
+    }
+    if (status == TC_OK) status = tc_parallel_for(q.channels, gradient_transform_back, &q);
+    tc_free(q.v, bytes);
+    return status;
+}

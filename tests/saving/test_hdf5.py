@@ -1,0 +1,154 @@
+"""The HDF5 reader beside the real library, and on files that are not what they seem."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from tinycnn.errors import DataError
+from tinycnn.saving.hdf5 import Group, read_hdf5
+
+ARRAYS = {
+    "a": np.arange(12, dtype=np.float32).reshape(3, 4),
+    "deep/er/b": np.arange(5, dtype=">f8"),
+    "deep/half": np.arange(3, dtype=np.float16),
+    "scalar": np.float64(2.5),
+    "empty": np.zeros((0, 3), np.float32),
+    "whole": np.arange(-2, 3, dtype=np.int32),
+    "tiny": np.arange(2, dtype=np.uint8),
+}
+
+
+def written(fill: Callable[[Any], Any], **options: Any) -> bytes:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w", **options) as file:
+        fill(file)
+    return stream.getvalue()
+
+
+def fill(file: Any) -> None:
+    for name, array in ARRAYS.items():
+        file[name] = array
+    file.attrs["text"] = "Grüße" * 20_000
+    file.attrs["number"] = 7
+    file["a"].attrs["names"] = np.array([b"one", b"three"])
+    file["deep"].attrs["words"] = ["x", "yz"]
+    file["deep"].attrs["none"] = np.zeros(0)
+
+
+def test_it_reads_what_the_library_writes() -> None:
+    root = read_hdf5(written(fill))
+    assert set(root.keys()) == {"a", "deep", "scalar", "empty", "whole", "tiny"}
+    for name, array in ARRAYS.items():
+        dataset = root.dataset(name)
+        assert (dataset.shape, dataset.dtype) == (np.shape(array), np.asarray(array).dtype)
+        np.testing.assert_array_equal(dataset.read(), array)
+    assert root.attribute("text") == "Grüße" * 20_000
+    assert root.attribute("number") == 7
+    assert root.attribute("missing") is None
+    assert root.dataset("a").attribute("names") == ["one", "three"]
+    assert root.group("deep").attribute("words") == ["x", "yz"]
+    assert root.group("deep").attribute("none").shape == (0,)
+    assert "deep/er" in root
+    assert "deep/or" not in root
+
+
+def test_many_members_make_a_tree() -> None:
+    root = read_hdf5(written(lambda file: [file.create_dataset(f"d{i}", data=[i]) for i in range(300)]))
+    assert len(root.keys()) == 300
+    assert [int(root.dataset(f"d{i}").read()[0]) for i in (0, 1, 150, 299)] == [0, 1, 150, 299]
+
+
+def test_what_is_missing_is_named() -> None:
+    root = read_hdf5(written(fill))
+    for look_up in (lambda: root.dataset("b"), lambda: root.group("b"), lambda: root.dataset("deep/er/c"), lambda: root.group("a")):
+        with pytest.raises(DataError):
+            look_up()
+
+
+FOREIGN = {
+    "soft link": (lambda file: file.__setitem__("x", h5py.SoftLink("/a")), {}),
+    "external link": (lambda file: file.__setitem__("x", h5py.ExternalLink("other.h5", "/a")), {}),
+    "compressed": (lambda file: file.create_dataset("x", data=np.zeros((8, 8)), compression="gzip"), {}),
+    "chunks": (lambda file: file.create_dataset("x", data=np.zeros((8, 8)), chunks=(4, 4)), {}),
+    "external storage": (lambda file: file.create_dataset("x", (4,), "f4", external=[("/etc/hostname", 0, 16)]), {}),
+    "virtual": (lambda file: file.create_virtual_dataset("x", h5py.VirtualLayout((4,), "f4")), {}),
+    "strings": (lambda file: file.create_dataset("x", data=["text"]), {}),
+    "references": (lambda file: file.create_dataset("x", data=[file.ref], dtype=h5py.ref_dtype), {}),
+    "compound": (lambda file: file.create_dataset("x", data=np.zeros(2, [("a", "f4")])), {}),
+    "booleans": (lambda file: file.create_dataset("x", data=[True]), {}),
+    "the newest format": (lambda file: file.create_dataset("x", data=[1.0]), {"libver": "latest"}),
+    "creation order": (lambda file: file.create_group("g", track_order=True).create_dataset("x", data=[1.0]), {}),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_keras_does_not_write_is_refused(name: str) -> None:
+    fill, options = FOREIGN[name]
+    data = written(fill, **options)
+    with pytest.raises(DataError):
+        read_hdf5(data).dataset("g/x" if name == "creation order" else "x")
+
+
+def walk(group: Group, depth: int = 0) -> None:
+    """Look at everything that loading a model may look at."""
+    for name in ("text", "names", "words", "none"):
+        group.attribute(name)
+    for name in group.keys():  # noqa: SIM118  # a Group is no dict
+        try:
+            inner = group.group(name)
+        except DataError:
+            group.dataset(name).read()
+            continue
+        if depth < 8:
+            walk(inner, depth + 1)
+
+
+def small(file: Any) -> None:
+    file["g/a"] = np.arange(3, dtype=np.float32)
+    file.attrs["text"] = "hello"
+    file["g"].attrs["names"] = np.array([b"a"])
+
+
+def test_truncations_and_flips_are_errors_or_harmless() -> None:
+    data = written(small)
+    walk(read_hdf5(data))
+    for size in range(0, len(data), 7):
+        with pytest.raises(DataError):
+            walk(read_hdf5(data[:size]))
+    for place in range(0, 8 * len(data), 61):
+        flipped = bytearray(data)
+        flipped[place // 8] ^= 1 << place % 8
+        try:
+            walk(read_hdf5(flipped))
+        except DataError:
+            continue
+
+
+def test_random_bytes_behind_a_good_signature() -> None:
+    generator = np.random.default_rng(0)
+    data = bytearray(written(small))
+    for _ in range(300):
+        noisy = bytearray(data)
+        start = int(generator.integers(8, len(data) - 64))
+        noisy[start : start + 64] = generator.bytes(64)
+        try:
+            walk(read_hdf5(noisy))
+        except DataError:
+            continue
+
+
+def test_strings_that_add_up_to_more_than_the_file() -> None:
+    """4,000 references to one string of a megabyte: the file is small, the list would not be."""
+    data = bytearray(written(lambda file: file.attrs.__setitem__("words", ["x" * 1_000_000, *["y"] * 3000])))
+    reference = data.find(struct.pack("<I", 1_000_000))
+    for i in range(1, 3001):
+        data[reference + 16 * i : reference + 16 * (i + 1)] = data[reference : reference + 16]
+    with pytest.raises(DataError, match="longer than the file"):
+        read_hdf5(data).attribute("words")
