@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
-from tinycnn.geometry import conv2d_geometry, normalize_padding, normalize_pair, pool2d_geometry
+from tinycnn.geometry import (
+    conv2d_geometry,
+    conv_transpose2d_geometry,
+    image_pair,
+    normalize_edges,
+    normalize_padding,
+    normalize_pair,
+    normalize_sizes,
+    pool2d_geometry,
+)
 
 SMALL = st.integers(1, 6)
 
@@ -179,3 +190,43 @@ def test_a_geometry_is_frozen_and_hashable():
     assert hash(one) == hash(other)
     with pytest.raises(AttributeError):
         one.batch = 2
+
+
+def test_sizes_along_a_line():
+    assert normalize_sizes(3, "strides", 1) == normalize_sizes((3,), "strides", 1) == (3,)
+    assert image_pair((3,)) == (1, 3)
+    assert image_pair((0,), 0) == (0, 0)
+    assert image_pair((2, 3)) == (2, 3)
+    for value in (0, (), (1, 2)):
+        with pytest.raises(ArgumentError, match="strides must be an int >= 1"):
+            normalize_sizes(value, "strides", 1)
+    with pytest.raises(DTypeError, match="strides must be an int, got '3'"):
+        normalize_sizes("3", "strides", 1)
+
+
+def test_edges_are_named_as_their_argument():
+    assert normalize_edges(((1, 2), (3, 4)), "cropping") == ((1, 2), (3, 4))
+    assert normalize_edges((1, 2), "cropping") == ((1, 1), (2, 2))
+    with pytest.raises(ArgumentError, match="cropping must be"):
+        normalize_edges(-1, "cropping")
+
+
+def test_a_transposed_convolution_is_that_of_a_convolution():
+    """Whatever the arguments: the convolution inside takes the result's shape, with explicit padding, to that of the inputs."""
+    for n, k, stride, dilation in itertools.product(range(1, 6), range(1, 6), range(1, 5), (1, 2, 3)):
+        for padding, more in itertools.product(("same", "valid"), (None, *range(stride))):
+            arguments = {"strides": (stride, 1), "dilation_rate": (dilation, 1)}
+            try:
+                found = conv_transpose2d_geometry(
+                    (2, n, 3, 4), (k, 2, 5, 4), padding=padding, output_padding=more and (more, 0), **arguments
+                )
+            except ShapeError:
+                assert padding == "same"
+                assert n == 1
+                continue
+            conv = found.conv
+            pads = ((conv.pad_top, conv.pad_bottom), (conv.pad_left, conv.pad_right))
+            assert conv2d_geometry(found.out_shape, (k, 2, 5, 4), padding=pads, **arguments) == conv
+            assert conv.out_shape == (2, n, 3, 4)
+            if padding == "same" and more is None:
+                assert found.out_shape[1] == n * stride

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tinycnn import initializers, utils
+from tinycnn import Tensor, initializers, layers, utils
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 
 SHAPE = (3, 3, 20, 30)
@@ -113,6 +113,34 @@ def test_configs(name) -> None:
     assert type(initializers.get(type(initializer).__name__)) is type(initializer)
     assert type(initializers.get(type(initializer))) is type(initializer)
     assert initializers.get(initializer) is initializer
+
+
+def test_fans_of_given_axes() -> None:
+    assert initializers.compute_fans((2, 3, 5, 7), [0, 1], [3]) == (6, 7)
+    plain, turned = initializers.HeNormal(seed=1), initializers.HeNormal(seed=1, input_axes=[1], output_axes=[0])
+    np.testing.assert_allclose(turned((3, 12)), plain((3, 12)) / 2, rtol=1e-6)
+    assert plain.get_config() == {"seed": 1}
+    assert turned.get_config() == {"seed": 1, "input_axes": [1], "output_axes": [0]}
+
+
+def test_arrays_are_initializers() -> None:
+    values = np.arange(6.0).reshape(2, 3)
+    for given in (values, Tensor(values)):
+        layer = layers.Dense(3, kernel_initializer=given)
+        layer.build((None, 2))
+        np.testing.assert_array_equal(layer.kernel.numpy(), values)
+        with pytest.raises(ShapeError, match=r"gave shape \(2, 3\), expected \(4, 3\)"):
+            layers.Dense(3, kernel_initializer=given).build((None, 4))
+
+
+def test_none_is_the_default_of_a_weight() -> None:
+    assert initializers.get(None) is None
+    layer = layers.Dense(50, kernel_initializer=None)
+    assert layer.get_config()["kernel_initializer"] is None
+    layer.build((None, 50))
+    assert 0.9 < np.abs(layer.kernel.numpy()).max() / math.sqrt(6 / 100) <= 1
+    counter = layer.add_weight(dtype="int32")
+    assert (counter.shape, counter.numpy(), counter.name) == ((), 0, "variable")
 
 
 def test_functions_are_initializers() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         autograd,
         callbacks,
         config,
+        constraints,
         data,
         datasets,
         initializers,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         saving,
         testing,
         utils,
+        wrappers,
     )
     from tinycnn.autograd import Tensor, Variable, no_grad
     from tinycnn.kernels.select import available_backends, backend, get_num_threads, set_num_threads, show_config, use_backend
@@ -57,6 +59,7 @@ __all__ = [
     "backend",
     "callbacks",
     "config",
+    "constraints",
     "data",
     "datasets",
     "errors",
@@ -78,6 +81,7 @@ __all__ = [
     "testing",
     "use_backend",
     "utils",
+    "wrappers",
 ]
 
 #: Where the names live that are not submodules.

@@ -23,12 +23,17 @@ from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 __all__ = [
     "Conv2dGeometry",
     "ConvPool2dGeometry",
+    "ConvTranspose2dGeometry",
     "Padding",
     "Pool2dGeometry",
     "conv2d_geometry",
     "conv_pool2d_geometry",
+    "conv_transpose2d_geometry",
+    "image_pair",
+    "normalize_edges",
     "normalize_padding",
     "normalize_pair",
+    "normalize_sizes",
     "pool2d_geometry",
 ]
 
@@ -126,20 +131,45 @@ class ConvPool2dGeometry:
         return self.pool.out_shape
 
 
-def normalize_pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
-    """`value` as a pair of ints >= `minimum`; an int stands for both axes. Raises ArgumentError / DTypeError naming `name`."""
+@dataclass(frozen=True, slots=True)
+class ConvTranspose2dGeometry:
+    """A transposed convolution: the gradient by the input of `conv`, whose output it takes and whose input it gives."""
+
+    conv: Conv2dGeometry
+
+    @property
+    def out_shape(self) -> tuple[int, int, int, int]:
+        """(N, OH, OW, O)"""
+        return self.conv.in_shape
+
+
+def normalize_sizes(value: int | Sequence[int], name: str, rank: int, *, minimum: int = 1) -> tuple[int, ...]:
+    """`value` as `rank` ints >= `minimum`, one an axis; an int stands for all axes. Raises ArgumentError / DTypeError naming `name`."""
+    wanted = "an int" if rank == 1 else "an int or a pair of ints"
     try:
         if isinstance(value, (str, bytes)):
             raise TypeError
-        items = (value, value) if hasattr(value, "__index__") else tuple(value)
-        pair = tuple(operator.index(v) for v in items)
+        items = (value,) if hasattr(value, "__index__") else tuple(value)
+        sizes = tuple(operator.index(v) for v in items)
     except TypeError:
-        raise DTypeError(f"{name} must be an int or a pair of ints, got {value!r}") from None
-    if len(pair) == 1:
-        pair *= 2
-    if len(pair) != 2 or min(pair) < minimum:
-        raise ArgumentError(f"{name} must be an int or a pair of ints >= {minimum}, got {value!r}")
-    return pair
+        raise DTypeError(f"{name} must be {wanted}, got {value!r}") from None
+    if len(sizes) == 1:
+        sizes *= rank
+    if len(sizes) != rank or min(sizes) < minimum:
+        raise ArgumentError(f"{name} must be {wanted} >= {minimum}, got {value!r}")
+    return sizes
+
+
+def normalize_pair(value: int | Sequence[int], name: str, *, minimum: int = 1) -> Pair:
+    """`normalize_sizes` for the two axes of an image."""
+    height, width = normalize_sizes(value, name, 2, minimum=minimum)
+    return height, width
+
+
+def image_pair(sizes: Sequence[int], fill: int = 1) -> Pair:
+    """One size an axis as a pair: a line is computed as an image of height 1, along which its sizes are `fill`."""
+    height, width = (fill, *sizes)[-2:]
+    return height, width
 
 
 def normalize_padding(padding: Padding) -> Literal["same", "valid"] | tuple[Pair, Pair]:
@@ -149,13 +179,18 @@ def normalize_padding(padding: Padding) -> Literal["same", "valid"] | tuple[Pair
         if lowered not in ("same", "valid"):
             raise ArgumentError(f"padding must be 'same', 'valid' or explicit ints, got {padding!r}")
         return lowered  # type: ignore[return-value]
-    if hasattr(padding, "__index__") or not hasattr(padding, "__len__"):
-        rows = columns = normalize_pair(padding, "padding", minimum=0)  # type: ignore[arg-type]
-    elif len(padding) == 2 and all(hasattr(p, "__len__") for p in padding):
-        rows, columns = (normalize_pair(p, "padding", minimum=0) for p in padding)
+    return normalize_edges(padding, "padding")
+
+
+def normalize_edges(cells: int | Sequence[int] | Sequence[Sequence[int]], name: str) -> tuple[Pair, Pair]:
+    """((top, bottom), (left, right)) from n, (n_h, n_w) or the full form."""
+    if hasattr(cells, "__index__") or not hasattr(cells, "__len__"):
+        rows = columns = normalize_pair(cells, name, minimum=0)  # type: ignore[arg-type]
+    elif len(cells) == 2 and all(hasattr(c, "__len__") for c in cells):
+        rows, columns = (normalize_pair(c, name, minimum=0) for c in cells)
     else:
-        p_h, p_w = normalize_pair(padding, "padding", minimum=0)  # type: ignore[arg-type]
-        rows, columns = (p_h, p_h), (p_w, p_w)
+        n_h, n_w = normalize_pair(cells, name, minimum=0)  # type: ignore[arg-type]
+        rows, columns = (n_h, n_h), (n_w, n_w)
     return rows, columns
 
 
@@ -276,3 +311,65 @@ def conv_pool2d_geometry(
         raise ArgumentError(f"pool_padding must be 'same' or 'valid', got {pool_padding!r}")
     conv = conv2d_geometry(x_shape, kernel_shape, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups)
     return ConvPool2dGeometry(conv, pool2d_geometry(conv.out_shape, pool_size=2, padding=pool_padding))
+
+
+def conv_transpose2d_geometry(
+    x_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    *,
+    strides: int | Sequence[int] = 1,
+    padding: Literal["same", "valid"] = "valid",
+    output_padding: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> ConvTranspose2dGeometry:
+    """The geometry of a transposed 2-D convolution, with Keras's output sizes.
+
+    Along each axis, with extent = (k - 1) * dilation + 1::
+
+        'valid':  out = (n - 1) * stride + max(extent, stride), or (n - 1) * stride + extent + output_padding
+        'same':   out = n * stride, or (n - 1) * stride + extent % 2 + output_padding
+
+    Args:
+        x_shape: (N, H, W, C).
+        kernel_shape: (KH, KW, O, C).
+        strides, dilation_rate: int or pair (height, width), >= 1.
+        padding: 'same' or 'valid'.
+        output_padding: int or pair, >= 0 and less than the stride; None for the first of the sizes above.
+
+    Raises:
+        ShapeError, ArgumentError, DTypeError: naming the argument, what came and what was expected.
+    """
+    n, h, w, c = _check_shape(x_shape, 4, "inputs", "(batch, height, width, channels)")
+    kh, kw, o, kc = _check_shape(kernel_shape, 4, "kernel", "(height, width, out_channels, in_channels)")
+    s_h, s_w = normalize_pair(strides, "strides")
+    d_h, d_w = normalize_pair(dilation_rate, "dilation_rate")
+    more = (None, None) if output_padding is None else normalize_pair(output_padding, "output_padding", minimum=0)
+    if padding not in ("same", "valid"):
+        raise ArgumentError(f"padding must be 'same' or 'valid', got {padding!r}")
+    if min(kh, kw, kc, o) < 1:
+        raise ShapeError(f"kernel must have at least one cell along every axis, got shape {(kh, kw, o, kc)}")
+    if c != kc:
+        raise ShapeError(f"inputs have {c} channels, but the kernel of shape {(kh, kw, o, kc)} expects {kc}")
+    out_h, top, bottom = _transposed_span(h, (kh - 1) * d_h + 1, s_h, padding, more[0], "height")
+    out_w, left, right = _transposed_span(w, (kw - 1) * d_w + 1, s_w, padding, more[1], "width")
+    _check_shape((n, out_h, out_w, o), 4, "output", "")
+    _check_shape((n, out_h + top + bottom, out_w + left + right, o), 4, "padded output", "")
+    return ConvTranspose2dGeometry(
+        Conv2dGeometry(n, out_h, out_w, o, h, w, c, kh, kw, s_h, s_w, d_h, d_w, top, bottom, left, right, groups=1)
+    )
+
+
+def _transposed_span(n: int, extent: int, stride: int, padding: str, more: int | None, axis: str) -> tuple[int, int, int]:
+    """(out, before, after) along one axis, the latter two being the padding of the convolution that this is the transpose of."""
+    if more is not None and more >= stride:
+        raise ArgumentError(f"output_padding must be less than strides along each axis, got {more} for {stride} along the {axis}")
+    if padding == "valid":
+        before = 0
+        out = (n - 1) * stride + (max(extent, stride) if more is None else extent + more)
+    else:
+        total = (stride if more is None else extent % 2 + more) + extent - 2  # around inputs that lie `stride` apart
+        before = extent - 1 - min(-(-total // 2), extent - 1)
+        out = n * stride if more is None else (n - 1) * stride + extent % 2 + more
+    if n and out < 1:
+        raise ShapeError(f"a transposed convolution of {n} cells along the {axis} with these arguments has no output")
+    return (out, before, max(0, (n - 1) * stride + extent - out - before)) if n else (0, 0, 0)

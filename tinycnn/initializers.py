@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import config, random
+from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.registry import register
 from tinycnn.saving import configurable
@@ -27,20 +28,37 @@ __all__ = [
     "HeNormal",
     "HeUniform",
     "Identity",
+    "IdentityInitializer",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
     "Orthogonal",
+    "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
     "compute_fans",
+    "constant",
     "deserialize",
     "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
     "serialize",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
 ]
 
 Array = NDArray[Any]
@@ -161,12 +179,21 @@ class VarianceScaling(RandomInitializer):
         distribution: "truncated_normal" (cut at two standard deviations, and widened to make up for it), "untruncated_normal" or "uniform"
             (from -sqrt(3 * variance) to sqrt(3 * variance)).
         seed: int >= 0 or None.
+        input_axes, output_axes: the axes of a weight that stand for inputs and for outputs; both or none. Default: those of a kernel.
 
     Raises:
         ArgumentError: naming the argument.
     """
 
-    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None) -> None:
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
         super().__init__(seed)
         if not scale > 0:
             raise ArgumentError(f"scale must be > 0, got {scale!r}")
@@ -178,9 +205,18 @@ class VarianceScaling(RandomInitializer):
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
+        self.input_axes = input_axes
+        self.output_axes = output_axes
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        for name in ("input_axes", "output_axes"):
+            if config[name] is None:  # not known to Keras before 3.15
+                del config[name]
+        return config
 
     def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, n)
         generator = self._generator()
@@ -192,8 +228,13 @@ class VarianceScaling(RandomInitializer):
         return _array(math.sqrt(variance) / _TRUNCATED_STDDEV * _truncated(generator, shape), dtype)
 
 
-def compute_fans(shape: Shape) -> tuple[int, int]:
-    """(fan_in, fan_out): inputs of one output and outputs of one input; for a kernel (KH, KW, C, O) these are KH*KW*C and KH*KW*O."""
+def compute_fans(shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None) -> tuple[int, int]:
+    """(fan_in, fan_out): inputs of one output and outputs of one input; for a kernel (KH, KW, C, O) these are KH*KW*C and KH*KW*O.
+
+    Where the axes that stand for them are given, they are the products of the sizes along these.
+    """
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[i] for i in input_axes), math.prod(shape[i] for i in output_axes)
     if len(shape) < 2:
         return (shape[0], shape[0]) if shape else (1, 1)
     field = math.prod(shape[:-2])
@@ -205,8 +246,8 @@ class _Scaled(VarianceScaling):
 
     _scaling: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self._scaling, seed)
+    def __init__(self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None) -> None:
+        super().__init__(*self._scaling, seed, input_axes, output_axes)
 
 
 @register("initializer", "glorot_uniform")
@@ -282,13 +323,27 @@ class Identity(Initializer):
         return _array(self.gain * np.eye(rows, columns), dtype)
 
 
-def get(identifier: Any) -> Callable[..., Array]:
+constant, zeros, ones, identity, orthogonal = Constant, Zeros, Ones, Identity, Orthogonal
+random_normal, random_uniform, truncated_normal, variance_scaling = RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
+glorot_normal, glorot_uniform, he_normal, he_uniform = GlorotNormal, GlorotUniform, HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+
+
+def get(identifier: Any) -> Callable[..., Array] | None:
     """An initializer from a name ("glorot_uniform", "GlorotUniform"), a class, a config, an instance or a function (shape, dtype) -> array.
+
+    An array or a Tensor stands for itself: its shape must be the weight's. None stays None, for the default of `Layer.add_weight`.
 
     Raises:
         ArgumentError, DTypeError: the name is unknown, or it is none of these.
     """
-    found: Callable[..., Array] = configurable.resolve("initializer", "zeros" if identifier is None else identifier)
+    if identifier is None:
+        return None
+    if isinstance(identifier, (np.ndarray, Tensor)):
+        values = np.array(identifier)
+        return lambda shape, dtype=None: _array(values, dtype)  # who asks checks the shape
+    found: Callable[..., Array] = configurable.resolve("initializer", identifier)
     return found
 
 

@@ -6,13 +6,28 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinycnn import ops
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError
+from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.registry import register
 from tinycnn.saving import configurable
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
 
 
 class Regularizer(configurable.Configurable):
@@ -23,7 +38,7 @@ class Regularizer(configurable.Configurable):
         raise NotImplementedError(f"{type(self).__name__} must implement __call__()")
 
 
-@register("regularizer", "l1_l2")
+@register("regularizer", "l1_l2", "l1l2")
 class L1L2(Regularizer):
     """l1 * sum(|x|) + l2 * sum(x ** 2), both factors >= 0."""
 
@@ -57,7 +72,35 @@ class L2(Regularizer):
         return self.l2 * ops.sum(ops.square(x))
 
 
-l1, l2, l1_l2 = L1, L2, L1L2
+@register("regularizer", "orthogonal_regularizer")
+class OrthogonalRegularizer(Regularizer):
+    """factor times the mean |cosine| of the angles between each two rows of a matrix, or columns: 0 if they are orthogonal.
+
+    Args:
+        factor: >= 0.
+        mode: "rows" or "columns".
+
+    Raises:
+        ArgumentError: naming the argument. When called: ShapeError, if the weight is no matrix.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _factor(factor, "factor")
+        if mode not in ("rows", "columns"):
+            raise ArgumentError(f"mode must be 'rows' or 'columns', got {mode!r}")
+        self.mode = mode
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.ndim != 2:
+            raise ShapeError(f"an OrthogonalRegularizer takes a matrix, got a weight of shape {x.shape}")
+        vectors = ops.normalize(x if self.mode == "rows" else ops.transpose(x), 1)
+        n = vectors.shape[0]
+        cosines = ops.abs(ops.matmul(vectors, ops.transpose(vectors)))
+        between = 1 - np.eye(n, dtype=x.dtype)
+        return self.factor * ops.sum(cosines * between) / float(max(n * (n - 1), 1))
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 
 def _factor(value: Any, name: str) -> float:

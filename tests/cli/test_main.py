@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,6 +140,23 @@ def test_evaluate_repeats_the_figures_of_train(trained, capsys):
     assert main(["evaluate", str(trained)]) == 0
     expected = f"test loss {record['test_loss']:.4f}, test accuracy {record['test_accuracy']:.4f} on synthetic_fashion\n"
     assert capsys.readouterr().out == expected
+
+
+def test_evaluate_draws_what_was_missed(trained, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    assert main(["evaluate", str(run), "--plots"]) == 0
+    _, *told = capsys.readouterr().out.splitlines()
+    assert told == [f"{run / 'confusion.png'}: which class was taken for which", f"{run / 'mistakes.png'}: the surest mistakes"]
+    assert all((run / name).read_bytes().startswith(b"\x89PNG") for name in ("confusion.png", "mistakes.png"))
+
+
+def test_evaluate_cannot_draw_without_matplotlib(trained, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["evaluate", str(trained), "--plots"]) == 2
+    assert "--plots needs matplotlib" in one_line(capsys)
+    assert sorted(file.name for file in trained.iterdir()) == FILES
 
 
 def test_predict_names_classes_and_probabilities(trained, tmp_path, capsys):

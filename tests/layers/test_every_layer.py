@@ -11,16 +11,31 @@ from tinycnn import layers, registry, testing
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.layers import Layer
 
-IMAGE = (2, 5, 6, 4)
+IMAGE, LINE, VECTOR = (2, 5, 6, 4), (2, 7, 4), (3, 5)
+FIRST = {"data_format": "channels_first"}
 
 #: class name -> (shape or shapes of the inputs, one dict of arguments for each case).
 CASES = {
     "Activation": (IMAGE, [{"activation": "tanh"}, {"activation": "softmax"}]),
+    "ActivityRegularization": (IMAGE, [{"l1": 0.1, "l2": 0.2}]),
     "Add": ([IMAGE, IMAGE, (2, 1, 1, 4)], [{}]),
     "Average": ([IMAGE, IMAGE], [{}]),
+    "AveragePooling1D": (LINE, [{}, {"pool_size": 3, "strides": 2, "padding": "same", **FIRST}]),
     "AveragePooling2D": (IMAGE, [{}, {"pool_size": (2, 3), "strides": 2, "padding": "same"}, {"data_format": "channels_first"}]),
     "BatchNormalization": (IMAGE, [{}, {"axis": 1, "momentum": 0.5, "epsilon": 1e-2}, {"center": False, "scale": False}]),
     "Concatenate": ([IMAGE, (2, 5, 6, 1)], [{}]),
+    "Conv1D": (
+        LINE,
+        [
+            {"filters": 3, "kernel_size": 3, "padding": "causal", "dilation_rate": 2, "activation": "tanh"},
+            {"filters": 4, "kernel_size": 2, "strides": 2, "padding": "same", "groups": 2, "bias_constraint": "non_neg"},
+            {"filters": 2, "kernel_size": 3, **FIRST},
+        ],
+    ),
+    "Conv1DTranspose": (
+        LINE,
+        [{"filters": 3, "kernel_size": 3, "strides": 2, "output_padding": 1}, {"filters": 2, "kernel_size": 2, **FIRST}],
+    ),
     "Conv2D": (
         IMAGE,
         [
@@ -30,24 +45,56 @@ CASES = {
             {"filters": 2, "kernel_size": 2, "data_format": "channels_first"},
         ],
     ),
+    "Conv2DTranspose": (
+        IMAGE,
+        [
+            {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same", "activation": "tanh"},
+            {"filters": 2, "kernel_size": (2, 3), "strides": (3, 2), "output_padding": (2, 0), "kernel_constraint": "max_norm"},
+            {"filters": 2, "kernel_size": 2, "dilation_rate": (2, 1), "use_bias": False, **FIRST},
+        ],
+    ),
+    "Cropping1D": (LINE, [{}, {"cropping": (0, 3)}]),
+    "Cropping2D": (IMAGE, [{}, {"cropping": ((1, 0), (2, 3))}, {"cropping": 1, **FIRST}]),
     "Dense": (IMAGE, [{"units": 3}, {"units": 3, "activation": "sigmoid", "use_bias": False, "kernel_initializer": "he_normal"}]),
+    "DepthwiseConv1D": (LINE, [{"kernel_size": 3, "depth_multiplier": 2}, {"kernel_size": 2, "strides": 2, **FIRST}]),
     "DepthwiseConv2D": (IMAGE, [{"kernel_size": 3}, {"kernel_size": 2, "depth_multiplier": 3, "padding": "same", "activation": "elu"}]),
+    "Dot": ([(3, 4, 5), (3, 6, 4)], [{"axes": (1, 2)}, {"axes": (-2, -1), "normalize": True}]),
     "Dropout": (IMAGE, [{"rate": 0.5}, {"rate": 0.25, "noise_shape": (None, 1, 1, None), "seed": 3}]),
     "ELU": (IMAGE, [{}, {"alpha": 0.5}]),
     "Flatten": (IMAGE, [{}, {"data_format": "channels_first"}]),
+    "GlobalAveragePooling1D": (LINE, [{}, {"keepdims": True, **FIRST}]),
     "GlobalAveragePooling2D": (IMAGE, [{}, {"keepdims": True}, {"data_format": "channels_first"}]),
+    "GlobalMaxPooling1D": (LINE, [{}, {"keepdims": True, **FIRST}]),
     "GlobalMaxPooling2D": (IMAGE, [{}, {"keepdims": True}]),
+    "GroupNormalization": (IMAGE, [{"groups": 2}, {"groups": -1, "axis": 2, "scale": False}, {"groups": 5, "axis": 1, "center": False}]),
     "InputLayer": (IMAGE, [{"batch_shape": (None, 5, 6, 4)}]),
+    "LayerNormalization": (IMAGE, [{}, {"axis": [1, -1], "epsilon": 0.1, "gamma_regularizer": "l2"}, {"center": False, "scale": False}]),
     "LeakyReLU": (IMAGE, [{}, {"negative_slope": 0.1}]),
+    "MaxPooling1D": (LINE, [{}, {"pool_size": 3, "strides": 2, "padding": "same", **FIRST}]),
     "MaxPooling2D": (IMAGE, [{}, {"pool_size": 3, "strides": 2, "padding": "same"}, {"data_format": "channels_first"}]),
     "Maximum": ([IMAGE, IMAGE], [{}]),
     "Minimum": ([IMAGE, IMAGE], [{}]),
     "Multiply": ([IMAGE, IMAGE], [{}]),
+    "PReLU": (IMAGE, [{"alpha_initializer": "ones"}, {"shared_axes": [1, 2], "alpha_constraint": "non_neg"}]),
     "Permute": (IMAGE, [{"dims": (3, 1, 2)}]),
+    "RMSNormalization": (IMAGE, [{}, {"axis": [1, 2], "epsilon": 0.1}]),
     "ReLU": (IMAGE, [{}, {"max_value": 0.5, "negative_slope": 0.1, "threshold": 0.2}]),
+    "RepeatVector": (VECTOR, [{"n": 3}]),
     "Reshape": (IMAGE, [{"target_shape": (10, 12)}, {"target_shape": (-1, 4)}]),
-    "Softmax": (IMAGE, [{}, {"axis": 1}]),
+    "SeparableConv1D": (LINE, [{"filters": 3, "kernel_size": 3, "padding": "same"}, {"filters": 2, "kernel_size": 2, **FIRST}]),
+    "SeparableConv2D": (
+        IMAGE,
+        [
+            {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same", "activation": "tanh"},
+            {"filters": 2, "kernel_size": 2, "depth_multiplier": 2, "dilation_rate": 2, "use_bias": False, **FIRST},
+        ],
+    ),
+    "Softmax": (IMAGE, [{}, {"axis": 1}, {"axis": [1, 2]}]),
     "Subtract": ([IMAGE, IMAGE], [{}]),
+    "UnitNormalization": (IMAGE, [{}, {"axis": [1, 2]}]),
+    "UpSampling1D": (LINE, [{}, {"size": 3}]),
+    "UpSampling2D": (IMAGE, [{}, {"size": (1, 3), "interpolation": "bilinear"}, {"interpolation": "bicubic", **FIRST}]),
+    "ZeroPadding1D": (LINE, [{}, {"padding": (0, 2), **FIRST}]),
     "ZeroPadding2D": (IMAGE, [{}, {"padding": ((1, 0), (2, 3))}, {"data_format": "channels_first"}]),
     # ---- preprocessing, augmentation, noise
     "AlphaDropout": (IMAGE, [{"rate": 0.5}, {"rate": 0.25, "noise_shape": (None, 1, 1, None), "seed": 3}]),

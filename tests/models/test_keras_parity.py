@@ -44,6 +44,7 @@ SCENARIOS = {
         "weighted_metrics": [("Recall", {"top_k": 2}), ("TopKCategoricalAccuracy", {"k": 2})],
         "fit": {"sample_weight": SAMPLE_WEIGHT},
     },
+    "constrained": {"constrained": True, "fit": {"validation_split": 0.3}},
 }
 
 EXPECTED: dict[str, dict[str, list[float]]] = {
@@ -133,6 +134,12 @@ EXPECTED: dict[str, dict[str, list[float]]] = {
         "TopKCategoricalAccuracy": [0.6428571, 0.6785714, 0.6683673],
         "loss": [3.437629, 2.573759, 2.250804],
     },
+    "constrained": {
+        "accuracy": [0.3428572, 0.3142857, 0.3142857],
+        "loss": [1.34483, 1.385603, 1.170841],
+        "val_accuracy": [0.3333333, 0.3333333, 0.3333333],
+        "val_loss": [1.226868, 1.200859, 1.152926],
+    },
 }
 
 #: Keras compiles for longer than these models train.
@@ -141,8 +148,9 @@ COMPILING = {"keras": {"jit_compile": False}}
 
 def train(library: str, name: str) -> dict[str, list[float]]:
     """The history of scenario `name` in "tinycnn" or "keras"."""
-    layers, models, optimizers, regularizers, metrics = (
-        importlib.import_module(f"{library}.{part}") for part in ("layers", "models", "optimizers", "regularizers", "metrics")
+    constraints, layers, models, optimizers, regularizers, metrics = (
+        importlib.import_module(f"{library}.{part}")
+        for part in ("constraints", "layers", "models", "optimizers", "regularizers", "metrics")
     )
 
     def made(names: Any) -> Any:
@@ -150,10 +158,17 @@ def train(library: str, name: str) -> dict[str, list[float]]:
 
     scenario = SCENARIOS[name]
     regularizer = regularizers.L2(0.01) if scenario.get("regularizer") else None
+    rules = {}
+    if scenario.get("constrained"):
+        rules = {
+            "kernel_constraint": constraints.MaxNorm(0.4, axis=[0, 1, 2]),
+            "bias_constraint": constraints.MinMaxNorm(0.1, 0.3, rate=0.5),
+            "activity_regularizer": regularizers.L1L2(0.001, 0.01),
+        }
     model = models.Sequential(
         [
             layers.Input((6, 6, 1)),
-            layers.Conv2D(4, 3, padding="same", kernel_regularizer=regularizer),
+            layers.Conv2D(4, 3, padding="same", kernel_regularizer=regularizer, **rules),
             layers.LeakyReLU(negative_slope=0.1),
             layers.BatchNormalization(),
             layers.MaxPooling2D(2),
@@ -184,6 +199,7 @@ def test_history_is_that_of_keras(name: str) -> None:
         np.testing.assert_allclose(got[key], values, rtol=2e-4, err_msg=key)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras on JAX, with NumPy 2
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_numbers_are_those_of_the_installed_keras(name: str) -> None:
     pytest.importorskip("keras")

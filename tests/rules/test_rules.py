@@ -122,6 +122,12 @@ CASES: dict[str, list[Case]] = {
         Case((normal(2, 5, 6, 3), normal(3, 3, 3, 4), normal(4)), None, {"padding": "same"}),
         Case((normal(1, 7, 6, 4), normal(3, 2, 2, 6)), None, {"strides": (2, 1), "dilation_rate": (1, 2), "padding": ((0, 1), (2, 0))}),
     ],
+    "ConvTranspose2d": [
+        Case((normal(2, 5, 6, 3), normal(3, 3, 4, 3), normal(4)), None, {"padding": "same", "strides": (2, 1)}),
+        Case((normal(1, 3, 4, 2), normal(2, 3, 3, 2)), None, {"strides": (3, 2), "output_padding": (2, 0)}),
+        Case((normal(1, 4, 4, 2), normal(3, 2, 3, 2)), None, {"dilation_rate": (1, 2), "padding": "same"}),
+        Case((normal(1, 2, 2, 2), normal(1, 1, 3, 2)), None, {"strides": 4}),
+    ],
     "ConvPool2d": [
         Case((normal(2, 5, 6, 3), normal(3, 3, 3, 4), normal(4)), None, {"padding": "same", "kind": kind, "alpha": 0.3})
         for kind in ("linear", "relu", "leaky_relu")
@@ -149,6 +155,14 @@ CASES: dict[str, list[Case]] = {
             lambda x, s, o: s * (x - x.mean((0, 1))) / np.sqrt(x.var((0, 1)) + 0.1) + o,
             {"epsilon": 0.1},
         )
+    ],
+    "Standardize": [
+        Case((normal(2, 3, 4),), lambda x: (x - x.mean(2, keepdims=True)) / np.sqrt(x.var(2, keepdims=True) + 0.1), {"epsilon": 0.1}),
+        Case(
+            (normal(2, 3, 4),),
+            lambda x: (x - x.mean((0, 2), keepdims=True)) / np.sqrt(x.var((0, 2), keepdims=True) + 1e-3),
+            {"axes": (0, -1), "epsilon": 1e-3},
+        ),
     ],
     "SoftmaxCrossentropy": [Case((normal(5, 4), positive(5, 4)), lambda x, t: -(t * np.log(softmax(x, 1))).sum(1))],
 }
@@ -226,6 +240,11 @@ BAD: list[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any], str]] = [
     ("SoftmaxCrossentropy", ((2, 3), (2, 4)), {}, "target"),
     ("Conv2d", ((1, 4, 4, 3), (3, 3, 2, 4)), {}, "channels"),
     ("Conv2d", ((1, 4, 4, 2), (3, 3, 2, 4), (3,)), {}, "bias"),
+    ("ConvTranspose2d", ((1, 4, 4, 3), (3, 3, 4, 2)), {}, "channels"),
+    ("ConvTranspose2d", ((1, 4, 4, 3), (3, 3, 4, 3), (3,)), {}, "bias"),
+    ("ConvTranspose2d", ((1, 4, 4, 3), (3, 3, 0, 3)), {}, "at least one cell"),
+    ("Standardize", ((2, 3),), {"epsilon": -1.0}, "epsilon"),
+    ("Standardize", ((2, 0),), {"epsilon": 0.1}, "at least one cell"),
     ("ConvPool2d", ((1, 4, 4, 2), (3, 3, 2, 4), (3,)), {}, "bias"),
     ("ConvPool2d", ((1, 4, 4, 2), (3, 3, 2, 4)), {"kind": "tanh"}, "activation"),
     ("ConvPool2d", ((1, 4, 4, 2), (3, 3, 2, 4)), {"alpha": -1.0}, "negative_slope"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,20 @@ class Variable(Tensor):
         trainable: whether gradients are wanted.
         name, path: for people and files.
         dtype: float32 or float64 (or an integer type, for counters); default: that of `value`.
+        constraint: variable -> its values as they may be; optimizers call it after each step. None for none.
     """
 
-    __slots__ = ("_trainable", "grad_buffer", "name", "path")
+    __slots__ = ("_trainable", "constraint", "grad_buffer", "name", "path")
 
     def __init__(
-        self, value: Any, *, trainable: bool = True, name: str = "variable", path: str | None = None, dtype: DTypeLike | None = None
+        self,
+        value: Any,
+        *,
+        trainable: bool = True,
+        name: str = "variable",
+        path: str | None = None,
+        dtype: DTypeLike | None = None,
+        constraint: Callable[[Tensor], Any] | None = None,
     ) -> None:
         array = np.array(as_supported_array(value, dtype), order="C")
         self._set(array, None, False)
@@ -37,6 +46,7 @@ class Variable(Tensor):
         self.name = name
         self.path = path if path is not None else name
         self.trainable = trainable
+        self.constraint = constraint
 
     @property
     def trainable(self) -> bool:

@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--dataset", choices=DATASETS, help="test on this data set (default: the one it was trained on)")
     evaluate.add_argument("--batch-size", type=_positive, default=64, metavar="N", help="pictures at a time (default: 64)")
 
+    evaluate.add_argument("--plots", action="store_true", help="draw the confusion matrix and the surest mistakes into the run folder")
+
     predict = commands.add_parser("predict", parents=[kernels], help="what is on these pictures?")
     _add_run(predict)
     predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a PNG of any size, colours or not; one garment each")

@@ -56,13 +56,19 @@ def _train_into(run: Run, data: tuple[Split, Split], arguments: Namespace, missi
 
 
 def evaluate(arguments: Namespace) -> int:
-    """Loss and accuracy on the test pictures."""
+    """Loss and accuracy on the test pictures, and with --plots what was missed."""
     run = Run.open(arguments.run)
     use_kernels(arguments)
     dataset = arguments.dataset or run.dataset
     _, test_set = _load_named(dataset, arguments.data)
-    loss, accuracy = run.load_model().evaluate(*tutorial.prepare(test_set), batch_size=arguments.batch_size, verbose=0)
+    model = run.load_model()
+    x, y = tutorial.prepare(test_set)
+    loss, accuracy = model.evaluate(x, y, batch_size=arguments.batch_size, verbose=0)
     print(f"test loss {loss:.4f}, test accuracy {accuracy:.4f} on {_describe(dataset)}")
+    if arguments.plots:
+        probabilities = model.predict(x, batch_size=arguments.batch_size, verbose=0)
+        for told in run.plot_results(*test_set, probabilities, _module(dataset).CLASS_NAMES):
+            print(told)
     return 0
 
 

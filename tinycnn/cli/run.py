@@ -4,6 +4,8 @@ run.json            data set, arguments, versions, results
 model.weights.npz   the weights of the tutorial's network
 history.csv         loss and metrics of each epoch
 curves.png          the same as a picture
+confusion.png       by `tinycnn evaluate --plots`: which class was taken for which
+mistakes.png        the same: the pictures that were missed, the surest mistakes first
 """
 
 from __future__ import annotations
@@ -26,13 +28,14 @@ import numpy as np
 import tinycnn
 from tinycnn.cli import tutorial
 from tinycnn.cli.arguments import DATASETS
-from tinycnn.errors import DataError
+from tinycnn.errors import BackendError, DataError
 from tinycnn.models import Sequential
 from tinycnn.version import __version__
 
 __all__ = ["Run"]
 
 _WEIGHTS, _HISTORY, _CURVES, _RECORD = "model.weights.npz", "history.csv", "curves.png", "run.json"
+_CONFUSION, _MISTAKES = "confusion.png", "mistakes.png"
 #: Raised by one when a reader of old folders would misread new ones.
 _FORMAT = 1
 
@@ -88,6 +91,18 @@ class Run:
         model = tutorial.build_model()
         model.load_weights(str(self.folder / _WEIGHTS))
         return model
+
+    def plot_results(self, images: Any, labels: Any, probabilities: Any, class_names: Sequence[str]) -> Iterator[str]:
+        """Draw what was missed; one line for each file, when it is written. Raises BackendError if matplotlib is not installed."""
+        from tinycnn.utils.plotting import plot_confusion_matrix, plot_mistakes
+
+        try:
+            plot_confusion_matrix(labels, probabilities.argmax(axis=1), class_names, self.folder / _CONFUSION)
+            yield f"{self.folder / _CONFUSION}: which class was taken for which"
+            plot_mistakes(images, labels, probabilities, class_names, self.folder / _MISTAKES)
+            yield f"{self.folder / _MISTAKES}: the surest mistakes"
+        except ModuleNotFoundError as error:
+            raise BackendError(f"--plots needs matplotlib: {error}") from None
 
     def save(self, model: Sequential, history: Mapping[str, Sequence[float]], arguments: Namespace, **results: Any) -> str:
         """Write everything; a second Ctrl-C waits until it is written. Returns what to tell the user, or an empty string."""

@@ -9,6 +9,7 @@ from tinycnn.layers import (
     convolutional,
     core,
     lambda_layer,
+    merge,
     merging,
     noise,
     normalization,
@@ -16,16 +17,16 @@ from tinycnn.layers import (
     preprocessing,
     preprocessing_random,
 )
-from tinycnn.layers.advanced_activations import ELU, LeakyReLU, ReLU, Softmax
-from tinycnn.layers.convolutional import Conv2D, Convolution2D, DepthwiseConv2D, ZeroPadding2D
-from tinycnn.layers.core import Activation, Dense, Dropout, Flatten, Permute, Reshape
+from tinycnn.layers.advanced_activations import *  # noqa: F403
+from tinycnn.layers.convolutional import *  # noqa: F403
+from tinycnn.layers.core import *  # noqa: F403
 from tinycnn.layers.input_layer import Input, InputLayer
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.lambda_layer import *  # noqa: F403
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.merging import *  # noqa: F403
 from tinycnn.layers.noise import *  # noqa: F403
-from tinycnn.layers.normalization import BatchNormalization
+from tinycnn.layers.normalization import *  # noqa: F403
 from tinycnn.layers.operation import Operation
 from tinycnn.layers.pooling import *  # noqa: F403
 from tinycnn.layers.preprocessing import *  # noqa: F403
@@ -35,41 +36,33 @@ from tinycnn.layers.symbolic import KerasTensor, SymbolicTensor
 from tinycnn.saving import configurable
 
 __all__ = [
-    "ELU",
-    "Activation",
-    "BatchNormalization",
     "CenterCrop",
-    "Conv2D",
-    "Convolution2D",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dropout",
-    "Flatten",
     "Input",
     "InputLayer",
     "InputSpec",
     "KerasTensor",
     "Layer",
-    "LeakyReLU",
     "Operation",
-    "Permute",
     "RandomCrop",
-    "ReLU",
-    "Reshape",
     "Resizing",
-    "Softmax",
     "SymbolicTensor",
-    "ZeroPadding2D",
     "advanced_activations",
     "convolutional",
     "core",
     "deserialize",
+    "merge",
+    "merging",
     "normalization",
+    "pooling",
     "preprocessing",
     "serialize",
+    *advanced_activations.__all__,
+    *convolutional.__all__,
+    *core.__all__,
     *lambda_layer.__all__,
     *merging.__all__,
     *noise.__all__,
+    *normalization.__all__,
     *pooling.__all__,
     *preprocessing.__all__,
     *preprocessing_random.__all__,

@@ -1,79 +1,45 @@
-"""Convolutions, and the padding that may stand before one."""
+"""Convolutions. The old path `layers.convolutional` has what Keras 2 kept there, too: transposed and separable ones, padding, cropping."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from tinycnn import activations, initializers, ops, regularizers
+from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.geometry import conv2d_geometry, normalize_padding, normalize_pair
-from tinycnn.layers.input_spec import InputSpec
-from tinycnn.layers.layer import Layer
-from tinycnn.layers.shapes import Shape, check_data_format, check_string_padding, known_size, positive_int, window_output_shape
+from tinycnn.layers.base_convolution import BaseConvolution
+from tinycnn.layers.reshaping import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+from tinycnn.layers.separable import SeparableConv1D, SeparableConv2D, SeparableConvolution1D, SeparableConvolution2D
+from tinycnn.layers.shapes import Shape, positive_int
+from tinycnn.layers.spatial import Size, on_lines
+from tinycnn.layers.transposed import Conv1DTranspose, Conv2DTranspose, Convolution1DTranspose, Convolution2DTranspose
 from tinycnn.registry import register
 
-__all__ = ["Conv2D", "Convolution2D", "DepthwiseConv2D", "ZeroPadding2D"]
-
-_LAYOUTS = {"channels_last": "(batch, height, width, channels)", "channels_first": "(batch, channels, height, width)"}
-
-Size = int | Sequence[int]
-
-
-class _Convolution(Layer):
-    """What convolutions have in common: windows, a kernel, a bias, an activation."""
-
-    def __init__(
-        self,
-        kernel_size: Size,
-        strides: Size,
-        padding: str,
-        data_format: str | None,
-        dilation_rate: Size,
-        activation: Any,
-        use_bias: bool,
-        bias_initializer: Any,
-        bias_regularizer: Any,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.kernel_size = normalize_pair(kernel_size, "kernel_size")
-        self.strides = normalize_pair(strides, "strides")
-        self.padding = check_string_padding(padding)
-        self.data_format = check_data_format(data_format)
-        self.dilation_rate = normalize_pair(dilation_rate, "dilation_rate")
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self._channel_axis = 1 if self.data_format == "channels_first" else 3
-        self.input_spec = InputSpec(ndim=4, layout=_LAYOUTS[self.data_format])
-
-    def _kernel_shape(self, channels: int) -> tuple[int, int, int, int]:
-        """(KH, KW, C / groups, O) for inputs of so many channels."""
-        raise NotImplementedError
-
-    def _add_bias_weight(self, channels: int, filters: int) -> None:
-        """The second half of `build`: the bias, and the number of channels to insist on from now."""
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight((filters,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias")
-        self.input_spec = InputSpec(ndim=4, axes={self._channel_axis: channels}, layout=_LAYOUTS[self.data_format])
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        kernel_shape = self._kernel_shape(known_size(input_shape, self._channel_axis, self.who))
-        return window_output_shape(
-            input_shape,
-            lambda shape: conv2d_geometry(
-                shape, kernel_shape, strides=self.strides, padding=self.padding, dilation_rate=self.dilation_rate
-            ),
-            channels_first=self._channel_axis == 1,
-        )
+__all__ = [
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+]
 
 
-@register("layer", "Convolution2D")
-class Conv2D(_Convolution):
+class _Conv(BaseConvolution):
     """activation(conv(inputs, kernel) + bias): (N, H, W, C) -> (N, OH, OW, filters).
 
     Args:
@@ -85,21 +51,24 @@ class Conv2D(_Convolution):
         activation: name, function or layer; default: none.
         use_bias: whether there is a bias.
         kernel_initializer, bias_initializer: anything `initializers.get` takes.
-        kernel_regularizer, bias_regularizer: anything `regularizers.get` takes.
+        kernel_regularizer, bias_regularizer, activity_regularizer: anything `regularizers.get` takes.
+        kernel_constraint, bias_constraint: anything `constraints.get` takes.
         **kwargs: of `Layer`.
 
     Raises:
         ArgumentError, DTypeError: naming the argument.
     """
 
+    _left_out: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None}
+
     def __init__(
         self,
         filters: int,
         kernel_size: Size,
-        strides: Size = (1, 1),
+        strides: Size = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Size = (1, 1),
+        dilation_rate: Size = 1,
         groups: int = 1,
         activation: Any = None,
         use_bias: bool = True,
@@ -107,44 +76,72 @@ class Conv2D(_Convolution):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer, bias_regularizer, **kwargs
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer,
+            bias_regularizer,
+            bias_constraint,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
         )
         self.filters = positive_int(filters, "filters")
         self.groups = positive_int(groups, "groups")
         if self.filters % self.groups:
             raise ArgumentError(f"filters must be a multiple of groups={self.groups}, got {filters!r}")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self._keep_rules(kernel_initializer=kernel_initializer, kernel_regularizer=kernel_regularizer, kernel_constraint=kernel_constraint)
 
-    def _kernel_shape(self, channels: int) -> tuple[int, int, int, int]:
+    def _kernel_shape(self, channels: int) -> tuple[int, ...]:
         if channels % self.groups:
             raise ShapeError(f"{self.who} expects inputs whose channels are a multiple of groups={self.groups}, got {channels}")
         return (*self.kernel_size, channels // self.groups, self.filters)
 
     def build(self, input_shape: Shape) -> None:
-        channels = known_size(input_shape, self._channel_axis, self.who)
-        shape = self._kernel_shape(channels)
-        self.kernel = self.add_weight(shape, self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel")
-        self._add_bias_weight(channels, self.filters)
+        self.kernel = self._add_ruled("kernel", self._kernel_shape(self._channels(input_shape)))
+        self._finish_build(input_shape, self.filters)
 
     def call(self, inputs: Tensor) -> Tensor:
-        y = ops.conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate, bias=self.bias)
+        y = ops.conv(inputs, self.kernel, self.strides, self._cells, self.data_format, self.dilation_rate, bias=self.bias)
         return self.activation(y)
 
 
-@register("layer")
-class DepthwiseConv2D(_Convolution):
+@register("layer", "Convolution2D")
+class Conv2D(_Conv):
+    __doc__ = _Conv.__doc__
+
+
+@register("layer", "Convolution1D")
+class Conv1D(_Conv):
+    __doc__ = on_lines(_Conv).replace('"valid" or "same"', '"valid", "same", or "causal": a result depends on no later input')
+
+    rank = 1
+    _paddings = ("causal",)
+
+    @property
+    def _cells(self) -> Any:
+        return (self.dilation_rate[0] * (self.kernel_size[0] - 1), 0) if self.padding == "causal" else self.padding
+
+
+class _DepthwiseConv(BaseConvolution):
     """A convolution of each channel with filters of its own: (N, H, W, C) -> (N, OH, OW, C * depth_multiplier).
 
     Args:
         kernel_size, strides, dilation_rate: int or (height, width), >= 1.
         padding: "valid" or "same".
         depth_multiplier: filters for each channel.
-        depthwise_initializer, depthwise_regularizer: of the kernel (KH, KW, C, depth_multiplier).
-        data_format, activation, use_bias, bias_initializer, bias_regularizer, **kwargs: as in `Conv2D`.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of the kernel (KH, KW, C, depth_multiplier).
+        data_format, activation, use_bias, bias_initializer, bias_regularizer, activity_regularizer, bias_constraint, **kwargs: as in
+            `Conv2D`.
 
     Raises:
         ArgumentError, DTypeError: naming the argument.
@@ -153,34 +150,50 @@ class DepthwiseConv2D(_Convolution):
     def __init__(
         self,
         kernel_size: Size,
-        strides: Size = (1, 1),
+        strides: Size = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str | None = None,
-        dilation_rate: Size = (1, 1),
+        dilation_rate: Size = 1,
         activation: Any = None,
         use_bias: bool = True,
         depthwise_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         depthwise_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer, bias_regularizer, **kwargs
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer,
+            bias_regularizer,
+            bias_constraint,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
         )
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier")
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
+        self._keep_rules(
+            depthwise_initializer=depthwise_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            depthwise_constraint=depthwise_constraint,
+        )
 
-    def _kernel_shape(self, channels: int) -> tuple[int, int, int, int]:
+    def _kernel_shape(self, channels: int) -> tuple[int, ...]:
         return (*self.kernel_size, 1, channels * self.depth_multiplier)
 
     def build(self, input_shape: Shape) -> None:
-        channels = known_size(input_shape, self._channel_axis, self.who)
-        shape = (*self.kernel_size, channels, self.depth_multiplier)
-        self.kernel = self.add_weight(shape, self.depthwise_initializer, regularizer=self.depthwise_regularizer, name="kernel")
-        self._add_bias_weight(channels, channels * self.depth_multiplier)
+        channels = self._channels(input_shape)
+        self.kernel = self._add_ruled("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
+        self._finish_build(input_shape, channels * self.depth_multiplier)
 
     def call(self, inputs: Tensor) -> Tensor:
         y = ops.depthwise_conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate, bias=self.bias)
@@ -188,36 +201,15 @@ class DepthwiseConv2D(_Convolution):
 
 
 @register("layer")
-class ZeroPadding2D(Layer):
-    """Rows and columns of zeros around the image.
-
-    Args:
-        padding: p, (p_h, p_w) or ((top, bottom), (left, right)), >= 0.
-        data_format: "channels_last" (default) or "channels_first".
-        **kwargs: of `Layer`.
-
-    Raises:
-        ArgumentError, DTypeError: naming the argument.
-    """
-
-    def __init__(self, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if isinstance(padding, str):
-            raise ArgumentError(f"padding must be cells: p, (p_h, p_w) or ((top, bottom), (left, right)), got {padding!r}")
-        self.padding: Any = normalize_padding(padding)
-        self.data_format = check_data_format(data_format)
-        self.input_spec = InputSpec(ndim=4, layout=_LAYOUTS[self.data_format])
-
-    def _widths(self) -> tuple[tuple[int, int], ...]:
-        """Cells before and after, for each of the four axes."""
-        rows, columns = self.padding
-        return ((0, 0), (0, 0), rows, columns) if self.data_format == "channels_first" else ((0, 0), rows, columns, (0, 0))
-
-    def call(self, inputs: Tensor) -> Tensor:
-        return ops.pad(inputs, self._widths())
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return tuple(None if n is None else n + sum(width) for n, width in zip(input_shape, self._widths(), strict=True))
+class DepthwiseConv2D(_DepthwiseConv):
+    __doc__ = _DepthwiseConv.__doc__
 
 
-Convolution2D = Conv2D
+@register("layer")
+class DepthwiseConv1D(_DepthwiseConv):
+    __doc__ = on_lines(_DepthwiseConv)
+
+    rank = 1
+
+
+Convolution1D, Convolution2D = Conv1D, Conv2D

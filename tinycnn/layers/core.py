@@ -1,11 +1,11 @@
-"""Dense, and the layers that only rearrange, switch or scale: Activation, Dropout, Flatten, Reshape, Permute."""
+"""Dense, and the layers that only rearrange, switch or scale: Activation, Dropout, Flatten, Reshape, Permute, RepeatVector."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from tinycnn import activations, initializers, ops, random, regularizers
+from tinycnn import activations, ops, random, regularizers
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.layers.input_spec import InputSpec
@@ -14,7 +14,7 @@ from tinycnn.layers.random_layer import RandomLayer, check_rate
 from tinycnn.layers.shapes import Shape, check_data_format, known_size, normalize_shape, positive_int, product
 from tinycnn.registry import register
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Permute", "Reshape"]
+__all__ = ["Activation", "ActivityRegularization", "Dense", "Dropout", "Flatten", "Permute", "RepeatVector", "Reshape"]
 
 
 @register("layer")
@@ -26,12 +26,15 @@ class Dense(Layer):
         activation: name, function or layer; default: none.
         use_bias: whether there is a bias.
         kernel_initializer, bias_initializer: anything `initializers.get` takes.
-        kernel_regularizer, bias_regularizer: anything `regularizers.get` takes.
+        kernel_regularizer, bias_regularizer, activity_regularizer: anything `regularizers.get` takes.
+        kernel_constraint, bias_constraint: anything `constraints.get` takes.
         **kwargs: of `Layer`.
 
     Raises:
         ArgumentError, DTypeError: naming the argument.
     """
+
+    _left_out: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
 
     def __init__(
         self,
@@ -42,24 +45,29 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int(units, "units")
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self._keep_rules(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.input_spec = InputSpec(min_ndim=2, layout="(batch, ..., features)")
 
     def build(self, input_shape: Shape) -> None:
         inputs = known_size(input_shape, -1, self.who)
-        self.kernel = self.add_weight((inputs, self.units), self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel")
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias")
+        self.kernel = self._add_ruled("kernel", (inputs, self.units))
+        self.bias = self._add_ruled("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs}, layout="(batch, ..., features)")
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -187,3 +195,39 @@ class Permute(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *(input_shape[axis] for axis in self.dims))
+
+
+@register("layer")
+class RepeatVector(Layer):
+    """Each vector `n` times: (N, F) -> (N, n, F)."""
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = positive_int(n, "n")
+        self.input_spec = InputSpec(ndim=2, layout="(batch, features)")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.repeat(ops.expand_dims(inputs, 1), self.n, 1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], self.n, input_shape[1])
+
+
+@register("layer")
+class ActivityRegularization(Layer):
+    """Passes its inputs x on, and adds (l1 * sum(|x|) + l2 * sum(x ** 2)) / batch size to the loss; both factors >= 0."""
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
+        self.l1, self.l2 = float(l1), float(l2)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["activity_regularizer"]  # made of the other two
+        return config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class InputLayer(Layer):
     Raises:
         ArgumentError, ShapeError, DTypeError: naming the argument.
     """
+
+    _left_out: ClassVar[dict[str, Any]] = {"sparse": False, "ragged": False, "optional": False}
 
     def __init__(
         self,

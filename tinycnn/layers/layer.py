@@ -7,24 +7,32 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinycnn import config, ops
+from tinycnn import config, ops, regularizers
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.layers import copying, naming
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.shapes import Shape, is_shape, map_shapes, normalize_shape
 from tinycnn.layers.symbolic import KerasTensor, Node, infer, symbols
 from tinycnn.layers.tree import leaves, map_leaves
 from tinycnn.layers.weights import WeightHolder
+from tinycnn.saving.configurable import serialize
 
 __all__ = ["Layer"]
 
 
 class _Mode(threading.local):
-    training = False
+    """What holds while layers call each other, in one thread."""
+
+    def __init__(self) -> None:
+        #: Whether this is a training step; None while no layer is being called.
+        self.training: bool | None = None
+        #: What `add_loss` was given since the outermost call began. Not kept in the layers: a copy of a layer shall not copy a graph.
+        self.losses: WeakKeyDictionary[Layer, list[Tensor]] = WeakKeyDictionary()
 
 
 _mode = _Mode()
@@ -49,7 +57,8 @@ class Layer(WeightHolder):
         trainable: whether the weights are trained.
         dtype: "float32" or "float64": of weights, and what floating-point inputs are cast to; default: `config.floatx`.
         name: default: the class name in snake_case, with a number from the second on.
-        **kwargs: `input_shape`, `batch_input_shape` or `input_dim`, as old scripts give to the first layer of a Sequential.
+        **kwargs: `activity_regularizer`, anything `regularizers.get` takes: its penalty of the result, divided by the batch size, is added
+            to the loss. `input_shape`, `batch_input_shape` or `input_dim`, as old scripts give to the first layer of a Sequential.
 
     Raises:
         ArgumentError, DTypeError: naming the argument.
@@ -58,11 +67,18 @@ class Layer(WeightHolder):
     _signature: ClassVar[inspect.Signature]
     _takes_training: ClassVar[bool] = False
     _takes_mask: ClassVar[bool] = False
+    #: Arguments that Keras has for what tinycnn leaves out, with the values that mean so; any other value is refused.
+    _left_out: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None, **kwargs: Any) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"name must be a string without '/', got {name!r}")
         super().__init__(name or naming.unique_name(naming.snake_case(type(self).__name__)), _check_dtype(dtype), bool(trainable))
+        self.activity_regularizer = regularizers.get(kwargs.pop("activity_regularizer", None))
+        for argument, off in self._left_out.items():
+            value = kwargs.pop(argument, off)
+            if value != off:
+                raise ArgumentError(f"{argument} must be {off!r} for a {type(self).__name__}: tinycnn leaves it out, got {value!r}")
         self._batch_input_shape = _given_input_shape(type(self).__name__, kwargs)
         self._input_shape: Any = None
         self._built_for: dict[str, Any] | None = None  # the shapes of the first call's tensors, by argument
@@ -98,7 +114,15 @@ class Layer(WeightHolder):
         A layer that does not override this is built and run on zeros.
         """
         inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
-        return map_leaves(lambda tensor: tensor.shape, infer(functools.partial(self, training=False), (inputs,), {}))
+        return map_leaves(lambda tensor: tensor.shape, self._tried((inputs,), {}))
+
+    def _tried(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Fresh symbolic tensors of the shapes that a trial gives; it is no call to have losses of."""
+        before, _mode.losses = _mode.losses, WeakKeyDictionary()
+        try:
+            return infer(functools.partial(self, training=False), args, kwargs)
+        finally:
+            _mode.losses = before
 
     def __call__(self, /, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Apply the layer.
@@ -125,12 +149,18 @@ class Layer(WeightHolder):
         if not self.built:
             self._build_for(args, kwargs)
         before = _mode.training
-        _mode.training = before if training is None else bool(training)
+        if before is None and _mode.losses:
+            self.take_losses()
+        _mode.training = bool(before if training is None else training)
         try:
             call: Callable[..., Any] = self.call
             if self._takes_training:
                 kwargs["training"] = _mode.training
-            return call(*args, **kwargs)
+            result = call(*args, **kwargs)
+            if self.activity_regularizer is not None:
+                for part in leaves(result):
+                    self.add_loss(self.activity_regularizer(part) / float(max(len(part), 1) if part.ndim else 1))
+            return result
         finally:
             _mode.training = before
 
@@ -181,7 +211,7 @@ class Layer(WeightHolder):
         """Fresh tensors of the shapes that a call gives. Layers inside that only `call` builds are built by running it."""
         is_whole = all(layer.built for layer in self.sublayers())
         if type(self).compute_output_shape is Layer.compute_output_shape or not is_whole:
-            return infer(functools.partial(self, training=False), args, kwargs)
+            return self._tried(args, kwargs)
         positional, named = self._shapes_for(type(self).compute_output_shape, args, kwargs)
         return map_shapes(lambda shape: KerasTensor(shape, self.dtype), self.compute_output_shape(*positional, **named))
 
@@ -241,7 +271,7 @@ class Layer(WeightHolder):
         """Make the weights for the same shapes as another layer has them, by its `built_for`."""
         if isinstance(other_built_for, dict):
             tensors = {name: map_shapes(lambda shape: KerasTensor(shape, self.dtype), form) for name, form in other_built_for.items()}
-            infer(functools.partial(self, training=False), (), tensors)
+            self._tried((), tensors)
         elif other_built_for is not None:
             self.build(other_built_for)
 
@@ -249,6 +279,44 @@ class Layer(WeightHolder):
     def built_for(self) -> Any:
         """The shapes that the weights were made for: of a call's tensors by argument, or what `build` was given; None before."""
         return self._built_for if self._built_for is not None and self.built else self._input_shape
+
+    # ---- penalties that depend on inputs
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss of the model, from inside of `call`.
+
+        Args:
+            loss: a Tensor, whose cells are summed; or a list of them. It counts for this call of the outermost layer, in this thread.
+
+        Raises:
+            DTypeError: for anything but Tensors.
+        """
+        for part in leaves(loss):
+            if not isinstance(part, Tensor):
+                raise DTypeError(f"add_loss() of {self.who} takes Tensors, got {part!r}")
+        _mode.losses.setdefault(self, []).extend(leaves(loss))
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """Scalar Tensors: what `add_loss` and activity regularizers gave in the last call, and the penalties of the weights as they are."""
+        return [*self._added_losses(), *(penalty(variable) for variable, penalty in self.regularized)]
+
+    def take_losses(self) -> list[Tensor]:
+        """What `add_loss` and activity regularizers gave in the last call, of this layer and its sublayers; it is forgotten thereby."""
+        found = self._added_losses()
+        for layer in self.walk() if found else ():
+            _mode.losses.pop(layer, None)
+        return found
+
+    def _added_losses(self) -> list[Tensor]:
+        if not _mode.losses:
+            return []
+        return [ops.sum(part) if part.ndim else part for layer in self.walk() for part in _mode.losses.get(layer, ())]
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.activity_regularizer is not None:  # layers that name the argument write None, too, as in Keras
+            config["activity_regularizer"] = serialize(self.activity_regularizer)
+        return config
 
     # ---- shapes
     @property

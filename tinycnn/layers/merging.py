@@ -12,7 +12,7 @@ from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.layers.layer import Layer
-from tinycnn.layers.shapes import Shape
+from tinycnn.layers.shapes import Shape, product
 from tinycnn.registry import register
 from tinycnn.rules.op import normalize_axis
 
@@ -20,6 +20,7 @@ __all__ = [
     "Add",
     "Average",
     "Concatenate",
+    "Dot",
     "Maximum",
     "Minimum",
     "Multiply",
@@ -27,6 +28,7 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "dot",
     "maximum",
     "minimum",
     "multiply",
@@ -137,6 +139,61 @@ class Concatenate(_Merge):
         return tuple(result)
 
 
+@register("layer")
+class Dot(_Merge):
+    """The product of two tensors, summed along one axis of each: (N, ..., D) and (N, D, ...) -> (N, ..., ...), of two vectors (N, 1).
+
+    Args:
+        axes: the axis of both, or one for each; not the batch.
+        normalize: divide by the norms along the axes first, so that the result is the cosine of an angle.
+        **kwargs: of `Layer`.
+
+    Raises:
+        ArgumentError: axes is neither an int nor two.
+    """
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        pair = list(axes) if isinstance(axes, (list, tuple)) else [axes, axes]
+        if len(pair) != 2 or not all(isinstance(axis, int) and not isinstance(axis, bool) for axis in pair):
+            raise ArgumentError(f"axes must be an int or two ints, got {axes!r}")
+        self.axes = pair if isinstance(axes, (list, tuple)) else axes
+        self.normalize = bool(normalize)
+
+    def _axes(self, ranks: Sequence[int]) -> list[int]:
+        pair = self.axes if isinstance(self.axes, list) else [self.axes, self.axes]
+        found = [normalize_axis(axis, rank, "axes") for axis, rank in zip(pair, ranks, strict=True)]
+        if 0 in found:
+            raise ArgumentError(f"axes must not name the batch, axis 0, got {self.axes}")
+        return found
+
+    def _check_inputs(self, shape: Any) -> None:
+        if not isinstance(shape, list) or len(shape) != 2 or not all(isinstance(s, tuple) and len(s) > 1 for s in shape):
+            raise ShapeError(f"{self.who} expects a list of 2 inputs with at least 2 dimensions, got {shape}")
+        sizes = [s[axis] for s, axis in zip(shape, self._axes([len(s) for s in shape]), strict=True)]
+        if None not in sizes and sizes[0] != sizes[1]:
+            raise ShapeError(f"{self.who} expects inputs of one size along axes {self.axes}, got shapes {shape}")
+        if None not in (shape[0][0], shape[1][0]) and shape[0][0] != shape[1][0]:
+            raise ShapeError(f"{self.who} expects inputs of one batch size, got shapes {shape}")
+
+    def call(self, inputs: list[Tensor]) -> Tensor:
+        shape = self.compute_output_shape([x.shape for x in inputs])
+        axes = self._axes([x.ndim for x in inputs])
+        a, b = (ops.normalize(x, axis) if self.normalize else x for x, axis in zip(inputs, axes, strict=True))
+        a, b = ops.moveaxis(a, axes[0], -1), ops.moveaxis(b, axes[1], 1)
+        n, d = len(a), a.shape[-1]
+        rows, columns = product(a.shape[1:-1]) or 0, product(b.shape[2:]) or 0
+        y = ops.matmul(ops.reshape(a, (n, rows, d)), ops.reshape(b, (n, d, columns)))  # (N, R, D) * (N, D, C) -> (N, R, C)
+        return ops.reshape(y, [n or 0 for n in shape])
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        first, second = (
+            [n for i, n in enumerate(s) if i not in (0, axis)]
+            for s, axis in zip(input_shape, self._axes([len(s) for s in input_shape]), strict=True)
+        )
+        return (input_shape[0][0], *(first + second or [1]))
+
+
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """Add(**kwargs)(inputs)"""
     return Add(**kwargs)(inputs)
@@ -170,3 +227,8 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     """Concatenate(axis, **kwargs)(inputs)"""
     return Concatenate(axis, **kwargs)(inputs)
+
+
+def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+    """Dot(axes, **kwargs)(inputs)"""
+    return Dot(axes, **kwargs)(inputs)

@@ -1,33 +1,37 @@
-"""Pooling: the largest or the mean cell of windows, or of whole images."""
+"""Pooling: the largest or the mean cell of windows, or of whole images and lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from tinycnn import ops
 from tinycnn.autograd import Tensor
-from tinycnn.geometry import normalize_pair, pool2d_geometry
-from tinycnn.layers.input_spec import InputSpec
-from tinycnn.layers.layer import Layer
-from tinycnn.layers.shapes import Shape, check_data_format, check_string_padding, window_output_shape
+from tinycnn.geometry import image_pair, pool2d_geometry
+from tinycnn.layers.shapes import Shape, check_string_padding
+from tinycnn.layers.spatial import Size, SpatialLayer, on_lines
 from tinycnn.registry import register
 
 __all__ = [
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
     "AvgPool2D",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
     "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPooling1D",
     "MaxPooling2D",
 ]
 
-Size = int | Sequence[int]
 
-
-class _Pooling(Layer):
+class _Pooling(SpatialLayer):
     """Pooling over windows: (N, H, W, C) -> (N, OH, OW, C).
 
     Args:
@@ -42,45 +46,58 @@ class _Pooling(Layer):
     """
 
     def __init__(
-        self,
-        pool_size: Size = (2, 2),
-        strides: Size | None = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        **kwargs: Any,
+        self, pool_size: Size = 2, strides: Size | None = None, padding: str = "valid", data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.pool_size = normalize_pair(pool_size, "pool_size")
-        self.strides = self.pool_size if strides is None else normalize_pair(strides, "strides")
+        self.pool_size = self._sizes(pool_size, "pool_size")
+        self.strides = self.pool_size if strides is None else self._sizes(strides, "strides")
         self.padding = check_string_padding(padding)
-        self.data_format = check_data_format(data_format)
-        self.input_spec = InputSpec(ndim=4)
+        self.data_format = self._lay_out(data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return window_output_shape(
-            input_shape,
-            lambda shape: pool2d_geometry(shape, pool_size=self.pool_size, strides=self.strides, padding=self.padding),
-            channels_first=self.data_format == "channels_first",
-        )
+        windows = {"pool_size": image_pair(self.pool_size), "strides": image_pair(self.strides)}
+        return self._window_shape(input_shape, lambda shape: pool2d_geometry(shape, **windows, padding=self.padding))
 
 
-@register("layer", "MaxPool2D")
-class MaxPooling2D(_Pooling):
-    __doc__ = (_Pooling.__doc__ or "").replace("Pooling over windows", "The largest cell of each window")
+class _MaxPooling(_Pooling):
+    __doc__: str | None = (_Pooling.__doc__ or "").replace("Pooling over windows", "The largest cell of each window")
 
     def call(self, inputs: Tensor) -> Tensor:
         return ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
-@register("layer", "AvgPool2D")
-class AveragePooling2D(_Pooling):
-    __doc__ = (_Pooling.__doc__ or "").replace("Pooling over windows", "The mean cell of each window")
+class _AveragePooling(_Pooling):
+    __doc__: str | None = (_Pooling.__doc__ or "").replace("Pooling over windows", "The mean cell of each window")
 
     def call(self, inputs: Tensor) -> Tensor:
         return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
-class _GlobalPooling(Layer):
+@register("layer", "MaxPool2D")
+class MaxPooling2D(_MaxPooling):
+    __doc__ = _MaxPooling.__doc__
+
+
+@register("layer", "MaxPool1D")
+class MaxPooling1D(_MaxPooling):
+    __doc__ = on_lines(_MaxPooling)
+
+    rank = 1
+
+
+@register("layer", "AvgPool2D")
+class AveragePooling2D(_AveragePooling):
+    __doc__ = _AveragePooling.__doc__
+
+
+@register("layer", "AvgPool1D")
+class AveragePooling1D(_AveragePooling):
+    __doc__ = on_lines(_AveragePooling)
+
+    rank = 1
+
+
+class _GlobalPooling(SpatialLayer):
     """Pooling over the whole image: (N, H, W, C) -> (N, C), or (N, 1, 1, C) with `keepdims`.
 
     Args:
@@ -94,34 +111,54 @@ class _GlobalPooling(Layer):
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.data_format = check_data_format(data_format)
+        self.data_format = self._lay_out(data_format)
         self.keepdims = bool(keepdims)
-        self._axes = (2, 3) if self.data_format == "channels_first" else (1, 2)
-        self.input_spec = InputSpec(ndim=4)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if self.keepdims:
-            return tuple(1 if axis in self._axes else n for axis, n in enumerate(input_shape))
-        return tuple(n for axis, n in enumerate(input_shape) if axis not in self._axes)
+            return tuple(1 if axis in self._spatial_axes else n for axis, n in enumerate(input_shape))
+        return tuple(n for axis, n in enumerate(input_shape) if axis not in self._spatial_axes)
+
+
+class _GlobalAveragePooling(_GlobalPooling):
+    __doc__: str | None = (_GlobalPooling.__doc__ or "").replace("Pooling over", "The mean of each channel over")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.mean(inputs, self._spatial_axes, self.keepdims)
+
+
+class _GlobalMaxPooling(_GlobalPooling):
+    __doc__: str | None = (_GlobalPooling.__doc__ or "").replace("Pooling over", "The maximum of each channel over")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.max(inputs, self._spatial_axes, self.keepdims)
 
 
 @register("layer", "GlobalAvgPool2D")
-class GlobalAveragePooling2D(_GlobalPooling):
-    __doc__ = (_GlobalPooling.__doc__ or "").replace("Pooling over the whole image", "The mean of each channel")
+class GlobalAveragePooling2D(_GlobalAveragePooling):
+    __doc__ = _GlobalAveragePooling.__doc__
 
-    def call(self, inputs: Tensor) -> Tensor:
-        return ops.mean(inputs, self._axes, self.keepdims)
+
+@register("layer", "GlobalAvgPool1D")
+class GlobalAveragePooling1D(_GlobalAveragePooling):
+    __doc__ = on_lines(_GlobalAveragePooling)
+
+    rank = 1
 
 
 @register("layer", "GlobalMaxPool2D")
-class GlobalMaxPooling2D(_GlobalPooling):
-    __doc__ = (_GlobalPooling.__doc__ or "").replace("Pooling over the whole image", "The maximum of each channel")
-
-    def call(self, inputs: Tensor) -> Tensor:
-        return ops.max(inputs, self._axes, self.keepdims)
+class GlobalMaxPooling2D(_GlobalMaxPooling):
+    __doc__ = _GlobalMaxPooling.__doc__
 
 
-MaxPool2D = MaxPooling2D
-AvgPool2D = AveragePooling2D
-GlobalAvgPool2D = GlobalAveragePooling2D
-GlobalMaxPool2D = GlobalMaxPooling2D
+@register("layer", "GlobalMaxPool1D")
+class GlobalMaxPooling1D(_GlobalMaxPooling):
+    __doc__ = on_lines(_GlobalMaxPooling)
+
+    rank = 1
+
+
+MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
+AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D

@@ -61,17 +61,18 @@ def known_size(shape: Shape, axis: int, who: str) -> int:
 
 
 def window_output_shape(shape: Shape, geometry: Callable[[tuple[int, ...]], Any], *, channels_first: bool = False) -> Shape:
-    """The output shape of a convolution or a pooling over a shape whose batch, height and width may be unknown.
+    """The output shape of a convolution or a pooling over a shape whose batch and spatial sizes may be unknown.
 
     Args:
-        shape: (N, H, W, C), or (N, C, H, W) if `channels_first`.
-        geometry: the shape rule: (N, H, W, C) -> a record with `out_shape`.
+        shape: (N, H, W, C) or (N, L, C); with the channels in second place if `channels_first`.
+        geometry: the shape rule: (N, H, W, C) -> a record with `out_shape`; a line comes as an image of height 1.
     """
-    batch, *sizes = (shape[0], shape[2], shape[3], shape[1]) if channels_first else shape
-    known = tuple(_SOME_SIZE if n is None else n for n in sizes)
-    _, h, w, c = geometry((1 if batch is None else batch, *known)).out_shape
-    height, width = (None if n is None else out for n, out in zip(sizes, (h, w), strict=False))
-    return (batch, c, height, width) if channels_first else (batch, height, width, c)
+    batch, *sizes = (shape[0], *shape[2:], shape[1]) if channels_first else shape
+    known = [_SOME_SIZE if n is None else n for n in sizes]
+    image = (1, *known)[-3:]
+    *found, channels = geometry((1 if batch is None else batch, *image)).out_shape[-len(sizes) :]
+    spatial = [None if n is None else out for n, out in zip(sizes, found, strict=False)]
+    return (batch, channels, *spatial) if channels_first else (batch, *spatial, channels)
 
 
 def positive_int(value: Any, name: str) -> int:
@@ -90,13 +91,12 @@ def check_data_format(data_format: str | None) -> DataFormat:
     raise ArgumentError(f"data_format must be 'channels_last' or 'channels_first', got {data_format!r}")
 
 
-def check_string_padding(padding: Any) -> Literal["same", "valid"]:
-    """ "same" or "valid", in lower case."""
-    lowered: Any = padding.lower() if isinstance(padding, str) else None
-    if lowered not in ("same", "valid"):
-        raise ArgumentError(f"padding must be 'same' or 'valid', got {padding!r}")
-    checked: Literal["same", "valid"] = lowered
-    return checked
+def check_string_padding(padding: Any, *more: str) -> Any:
+    """ "same", "valid" or one of `more`, in lower case."""
+    lowered = padding.lower() if isinstance(padding, str) else None
+    if lowered not in ("same", "valid", *more):
+        raise ArgumentError(f"padding must be {', '.join(map(repr, ('same', *more)))} or 'valid', got {padding!r}")
+    return lowered
 
 
 def product(sizes: Sequence[int | None]) -> int | None:

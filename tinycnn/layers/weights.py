@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn import initializers, ops
+from tinycnn import constraints, initializers, ops, regularizers
 from tinycnn.autograd import Tensor, Variable
 from tinycnn.errors import NotBuiltError, ShapeError
 from tinycnn.saving import budget
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from tinycnn.layers.layer import Layer
 
 __all__ = ["WeightHolder"]
+
+
+#: How the arguments of layers that speak of a weight end, and what makes objects of them.
+_GETTERS: dict[str, Callable[[Any], Any]] = {
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
+}
 
 
 class WeightHolder(Configurable):
@@ -58,36 +66,53 @@ class WeightHolder(Configurable):
 
     def add_weight(
         self,
-        shape: Sequence[int] = (),
-        initializer: Any = "glorot_uniform",
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
+        *,
         regularizer: Any = None,
-        name: str = "variable",
+        constraint: Any = None,
+        name: str | None = None,
     ) -> Variable:
         """A new weight of this layer.
 
         Args:
-            shape: sizes along its axes.
-            initializer: anything `initializers.get` takes.
+            shape: sizes along its axes; default: (), one number.
+            initializer: anything `initializers.get` takes; default: "glorot_uniform", or "zeros" for integers.
             dtype: default: the layer's.
             trainable: whether an optimizer may change it.
-            regularizer: weight -> penalty, a scalar Tensor, that is added to the loss; or None.
-            name: for people and files.
+            regularizer: anything `regularizers.get` takes; its penalty is added to the loss.
+            constraint: anything `constraints.get` takes; it is applied after each step of the optimizer.
+            name: for people and files; default: "variable".
 
         Raises:
             ShapeError: the initializer gave another shape.
         """
-        shape = tuple(shape)
+        shape, name, dtype = tuple(shape or ()), name or "variable", dtype or self.dtype
+        default = "glorot_uniform" if np.dtype(dtype).kind == "f" else "zeros"
+        initialize: Any = initializers.get(default if initializer is None else initializer)
         is_in_file = budget.claim(shape, self.who)
-        value = np.zeros(shape, dtype or self.dtype) if is_in_file else initializers.get(initializer)(shape, dtype=dtype or self.dtype)
+        value = np.zeros(shape, dtype) if is_in_file else initialize(shape, dtype=dtype)
         if np.shape(value) != shape:
             raise ShapeError(f"the initializer of weight {name!r} of {self.who} gave shape {np.shape(value)}, expected {shape}")
-        variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}", dtype=dtype or self.dtype)
+        penalty, projection = regularizers.get(regularizer), constraints.get(constraint)
+        path = f"{self.name}/{name}"
+        variable = Variable(value, trainable=trainable, name=name, path=path, dtype=dtype, constraint=projection)
         self._track(variable)
-        if regularizer is not None:
-            self._regularized.append((variable, regularizer))
+        if penalty is not None:
+            self._regularized.append((variable, penalty))
         return variable
+
+    def _keep_rules(self, **rules: Any) -> None:
+        """Keep the arguments <weight>_initializer, <weight>_regularizer and <weight>_constraint, made objects, under their names."""
+        for name, rule in rules.items():
+            setattr(self, name, _GETTERS[name.rpartition("_")[2]](rule))
+
+    def _add_ruled(self, name: str, shape: Sequence[int], rules: str | None = None, *, trainable: bool = True) -> Variable:
+        """A weight made as the arguments of its name say, which `_keep_rules` kept; `rules` is their prefix where it is not the name."""
+        initializer, regularizer, constraint = (getattr(self, f"{rules or name}_{kind}", None) for kind in _GETTERS)
+        return self.add_weight(shape, initializer, trainable=trainable, regularizer=regularizer, constraint=constraint, name=name)
 
     def _track(self, variable: Variable) -> None:
         """Count `variable` among the layer's own, once."""
@@ -175,11 +200,6 @@ class WeightHolder(Configurable):
     def regularized(self) -> list[tuple[Variable, Callable[[Tensor], Tensor]]]:
         """The trainable weights that have a regularizer, with it; of this layer and its sublayers."""
         return [(variable, penalty) for layer in self.walk() for variable, penalty in layer._regularized if variable.trainable]
-
-    @property
-    def losses(self) -> list[Tensor]:
-        """The penalties of the regularizers, of this layer and its sublayers: scalar Tensors of the present weights."""
-        return [penalty(variable) for variable, penalty in self.regularized]
 
     def count_params(self) -> int:
         """The number of cells in all weights. Raises NotBuiltError if they are not made yet."""

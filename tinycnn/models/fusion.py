@@ -79,8 +79,8 @@ def begins(layer: Any) -> bool:
 
 
 def _is_plainly(layer: Any, *classes: type) -> bool:
-    """Is it of exactly one of these classes, and was its `call` not replaced?"""
-    return type(layer) in classes and "call" not in vars(layer)
+    """Is it of exactly one of these classes, was its `call` not replaced, and does nobody look at its result?"""
+    return type(layer) in classes and "call" not in vars(layer) and layer.activity_regularizer is None
 
 
 def _is_pool(layer: Any) -> bool:

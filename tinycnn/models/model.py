@@ -152,6 +152,30 @@ class Model(Trainer):
             if layer.lacks_weights:
                 raise NotBuiltError(f"{method}() needs a built model, but {layer.name!r} is not: call build(input_shape) first")
 
+    def export(self, filepath: str | os.PathLike[str], format: str | None = None, *, opset_version: int | None = None) -> None:
+        """Write the model, in inference mode, for other runtimes: as an ONNX graph (see `saving.onnx.export_onnx`).
+
+        Args:
+            filepath: ends in ".onnx".
+            format: "onnx", the only one there is; default: by the ending.
+            opset_version: the version of ONNX's operators; from 13, default 18.
+
+        Raises:
+            ArgumentError: another format, or something in the model has no words in ONNX (all such things are named).
+            NotBuiltError: the model has no shapes yet.
+            BackendError: the package `onnx` (extra `onnx`) is not installed.
+            OSError: the file cannot be written; an older one is as it was.
+        """
+        from tinycnn.saving.onnx import export_onnx  # which imports this module
+
+        if format not in (None, "onnx"):
+            raise ArgumentError(f"format must be 'onnx', got {format!r}: tinycnn writes no TensorFlow SavedModel and nothing else but ONNX")
+        if format is None and not os.fspath(filepath).endswith(".onnx"):
+            raise ArgumentError(
+                f"filepath must end in '.onnx', got {os.fspath(filepath)!r}: tinycnn exports ONNX only, no TensorFlow SavedModel"
+            )
+        export_onnx(self, filepath, opset_version)
+
     # ---- looking at it
     def summary(
         self,

@@ -132,10 +132,13 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     return [get_item(x, (*before, slice(a, b))) for a, b in pairwise(cuts)]
 
 
-def repeat(x: TensorLike, repeats: int, axis: int) -> Tensor:
-    """Each cell along `axis`, `repeats` times in a row."""
-    n = convert_to_numpy(x).shape[axis]
-    return take(x, np.repeat(np.arange(n), repeats), axis)
+def repeat(x: TensorLike, repeats: int, axis: int | None = None) -> Tensor:
+    """Each cell along `axis` (of the flattened array if None), `repeats` times in a row."""
+    x = ravel(x) if axis is None else convert_to_tensor(x)
+    axis = 0 if axis is None else normalize_axis(axis, x.ndim)
+    before, after = x.shape[: axis + 1], x.shape[axis + 1 :]
+    repeated = broadcast_to(expand_dims(x, axis + 1), (*before, repeats, *after))
+    return reshape(repeated, (*before[:-1], before[-1] * repeats, *after))
 
 
 def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn.autograd import Tensor, Variable
+from tinycnn.autograd import Tensor, Variable, no_grad
 from tinycnn.autograd.engine import quiet
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers.checks import check_number
@@ -48,8 +48,8 @@ class Options(TypedDict, total=False):
 class Optimizer(Configurable):
     """Base of all optimizers: a subclass names its `slots` and defines `update_step`.
 
-    A step is: clip the gradients, decay the weights, update, average. All variables lie in one flat array (`FlatVariables`), so the
-    update rule sees one long vector, and a kernel takes it in one call.
+    A step is: clip the gradients, decay the weights, update, average, constrain. All variables lie in one flat array (`FlatVariables`), so
+    the update rule sees one long vector, and a kernel takes it in one call.
 
     Args:
         learning_rate: >= 0; or a `LearningRateSchedule`; or a function, of the number of finished steps or of nothing, to such a number.
@@ -253,6 +253,7 @@ class Optimizer(Configurable):
             self._update(ready, learning_rate)
         if self.use_ema:
             self._average()
+        _constrain(group.variables[i] for group, chosen in ready for i in chosen)
         self._iterations += 1
 
     def _update(self, ready: Ready, learning_rate: float) -> None:
@@ -427,6 +428,14 @@ def _as_count(value: Any) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 0:
         raise ArgumentError(f"iterations must be an int >= 0, got {value!r}")
     return int(value.__index__())
+
+
+def _constrain(variables: Iterable[Variable]) -> None:
+    """Put what the constraints of the variables make of them in their place."""
+    for variable in variables:
+        if variable.constraint is not None:
+            with no_grad():
+                variable.assign(variable.constraint(variable))
 
 
 def _as_gradient(gradient: Any, variable: Variable) -> Array | None:

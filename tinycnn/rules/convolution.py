@@ -1,16 +1,16 @@
-"""Convolution: plain, strided, dilated, grouped and depthwise are one op with one geometry."""
+"""Convolution: plain, strided, dilated, grouped and depthwise are one op with one geometry; and its transpose, on the same kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from tinycnn.errors import ShapeError
-from tinycnn.geometry import Conv2dGeometry, Padding, conv2d_geometry
+from tinycnn.geometry import Conv2dGeometry, ConvTranspose2dGeometry, Padding, conv2d_geometry, conv_transpose2d_geometry
 from tinycnn.kernels.spec import Array, KernelSet
 from tinycnn.rules.op import Gradients, Needs, Op, Shape
 
-__all__ = ["Conv2d"]
+__all__ = ["Conv2d", "ConvTranspose2d"]
 
 
 class Conv2d(Op):
@@ -28,8 +28,7 @@ class Conv2d(Op):
         groups: int | None = None,
     ) -> Conv2dGeometry:
         geometry = conv2d_geometry(x, w, strides=strides, padding=padding, dilation_rate=dilation_rate, groups=groups)
-        if b is not None and b != (geometry.out_channels,):
-            raise ShapeError(f"bias must have shape ({geometry.out_channels},), one for each output channel, got {b}")
+        _check_bias(b, geometry.out_channels)
         return geometry
 
     @staticmethod
@@ -43,3 +42,47 @@ class Conv2d(Op):
         dw = k.conv2d_backward_kernel(geometry, x, dy) if needs[1] else None
         db = k.sum_rows(dy.reshape(-1, geometry.out_channels)) if len(needs) > 2 and needs[2] else None
         return (dx, dw, db)[: len(needs)]
+
+
+class ConvTranspose2d(Op):
+    """y[n,h,w,o] = b[o] + sum over all (i,j,u,v) with i*s+u*d-pad = h, j*s+v*d-pad = w, and c, of x[n,i,j,c] * w[u,v,o,c]
+
+    This is the gradient of a convolution by its input, so the three kernels of a convolution change places.
+    """
+
+    @staticmethod
+    def shape(
+        x: Shape,
+        w: Shape,
+        b: Shape | None = None,
+        *,
+        strides: int | Sequence[int] = 1,
+        padding: Literal["same", "valid"] = "valid",
+        output_padding: int | Sequence[int] | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+    ) -> ConvTranspose2dGeometry:
+        geometry = conv_transpose2d_geometry(
+            x, w, strides=strides, padding=padding, output_padding=output_padding, dilation_rate=dilation_rate
+        )
+        _check_bias(b, geometry.out_shape[-1])
+        return geometry
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: ConvTranspose2dGeometry, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Any]:
+        y = k.conv2d_backward_input(geometry.conv, x, w)
+        if b is not None:
+            y += b
+        return y, (x, w)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: ConvTranspose2dGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        x, w = saved
+        dx = k.conv2d_forward(geometry.conv, dy, w, None) if needs[0] else None
+        dw = k.conv2d_backward_kernel(geometry.conv, dy, x) if needs[1] else None
+        db = k.sum_rows(dy.reshape(-1, dy.shape[-1])) if len(needs) > 2 and needs[2] else None
+        return (dx, dw, db)[: len(needs)]
+
+
+def _check_bias(b: Shape | None, channels: int) -> None:
+    if b is not None and b != (channels,):
+        raise ShapeError(f"bias must have shape ({channels},), one for each output channel, got {b}")

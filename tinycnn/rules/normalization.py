@@ -1,4 +1,4 @@
-"""Batch normalisation over the last axis (Ioffe & Szegedy 2015), with given or with the batch's own statistics."""
+"""Batch normalisation over the last axis (Ioffe & Szegedy 2015), with given or with the batch's own statistics; and of each sample."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.kernels.spec import Array, KernelSet
-from tinycnn.rules.op import Gradients, Needs, Op, Shape
+from tinycnn.rules.op import Gradients, Needs, Op, Shape, normalize_axes
 
-__all__ = ["BatchNorm", "BatchNormTraining"]
+__all__ = ["BatchNorm", "BatchNormTraining", "Standardize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,16 @@ class BatchNormGeometry:
 def _geometry(x: Shape, epsilon: float, **vectors: Shape) -> BatchNormGeometry:
     if len(x) < 2:
         raise ShapeError(f"inputs of a batch normalization must have at least 2 dimensions, got shape {x}")
-    if not epsilon >= 0:
-        raise ArgumentError(f"epsilon must be a number >= 0, got {epsilon!r}")
+    _check_epsilon(epsilon)
     for name, shape in vectors.items():
         if shape != x[-1:]:
             raise ShapeError(f"{name} must have shape {x[-1:]}, one for each channel of inputs of shape {x}, got {shape}")
     return BatchNormGeometry(x, float(epsilon))
+
+
+def _check_epsilon(epsilon: float) -> None:
+    if not epsilon >= 0:
+        raise ArgumentError(f"epsilon must be a number >= 0, got {epsilon!r}")
 
 
 class BatchNorm(Op):
@@ -84,3 +88,47 @@ class BatchNormTraining(Op):
             dy.reshape(rows), x.reshape(rows), mean, variance, scale, geometry.epsilon, training=True
         )
         return dx.reshape(geometry.out_shape), dscale, doffset
+
+
+@dataclass(frozen=True, slots=True)
+class StandardizeGeometry:
+    out_shape: Shape
+    axes: tuple[int, ...]
+    epsilon: float
+
+
+def _mean(x: Array, axes: tuple[int, ...]) -> Array:
+    """The mean over the axes, which stay with size 1; one axis at a time, the outer ones first: the sums then run over long rows."""
+    total = x
+    for axis in axes:
+        total = total.sum(axis=axis, keepdims=True)
+    mean: Array = total / x.dtype.type(x.size // max(total.size, 1))
+    return mean
+
+
+class Standardize(Op):
+    """y = (x - mean) / sqrt(variance + epsilon), both being those of x over the axes: what layer and group normalisation share"""
+
+    @staticmethod
+    def shape(x: Shape, *, axes: object = -1, epsilon: float) -> StandardizeGeometry:
+        _check_epsilon(epsilon)
+        found = normalize_axes(axes, len(x))
+        if any(x[axis] == 0 for axis in found):
+            raise ShapeError(f"a normalization needs at least one cell along axis {found}, got shape {x}")
+        return StandardizeGeometry(x, found, float(epsilon))
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: StandardizeGeometry, x: Array) -> tuple[Array, Any]:
+        y = x - _mean(x, geometry.axes)
+        variance = _mean(np.square(y), geometry.axes)
+        inverse = 1 / np.sqrt(variance + x.dtype.type(geometry.epsilon))
+        y *= inverse
+        return y, (y, inverse)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: StandardizeGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        y, inverse = saved
+        dx = dy - _mean(dy, geometry.axes)
+        dx -= y * _mean(dy * y, geometry.axes)
+        dx *= inverse
+        return (dx,)

@@ -1,6 +1,6 @@
 """Files, under the names of `keras.saving`. Every file is written by `atomic`; a file never names code.
 
-`load_model` and `save_model` stand a floor higher, with the models, and are found when they are first named.
+`load_model`, `save_model` and the functions for ONNX stand a floor higher, with the models, and are found when they are first named.
 """
 
 from __future__ import annotations
@@ -20,15 +20,22 @@ from tinycnn.saving.custom import (
 __all__ = [
     "CustomObjectScope",
     "custom_object_scope",
+    "export_onnx",
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
     "load_model",
+    "load_onnx",
     "register_keras_serializable",
     "save_model",
 ]
 
-_HOMES = {"load_model": "tinycnn.models", "save_model": "tinycnn.models"}
+_HOMES = {
+    "export_onnx": "tinycnn.saving.onnx",
+    "load_model": "tinycnn.models",
+    "load_onnx": "tinycnn.saving.onnx",
+    "save_model": "tinycnn.models",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,9 @@
-"""Small helpers under the names of `keras.utils`."""
+"""Small helpers under the names of `keras.utils`. Those that stand on models are found when they are first named."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from tinycnn.data.py_dataset import PyDataset
 from tinycnn.saving import (
@@ -17,6 +22,9 @@ from tinycnn.utils.numerical import normalize, to_categorical
 from tinycnn.utils.progress import Progbar
 from tinycnn.utils.session import clear_session, set_random_seed
 
+if TYPE_CHECKING:
+    from tinycnn.utils.model_visualization import model_to_dot, model_to_text, plot_model
+
 __all__ = [
     "CustomObjectScope",
     "Progbar",
@@ -32,7 +40,10 @@ __all__ = [
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
+    "model_to_dot",
+    "model_to_text",
     "normalize",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "set_random_seed",
@@ -42,3 +53,12 @@ __all__ = [
 
 #: The old name of `PyDataset`.
 Sequence = PyDataset
+
+#: Names whose module imports models, which import this package.
+_HOMES = dict.fromkeys(("model_to_dot", "model_to_text", "plot_model"), "tinycnn.utils.model_visualization")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tinycnn.utils' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
