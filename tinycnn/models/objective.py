@@ -78,6 +78,10 @@ class Objective:
         """The names in `results`."""
         return list(self._named)
 
+    def names_by_id(self) -> dict[int, str]:
+        """id of a metric -> its name in `results`."""
+        return {id(metric): name for name, metric in self._named.items()}
+
     def has_loss(self) -> bool:
         """Whether anything was given to be minimised."""
         parts = self._loss.values() if isinstance(self._loss, Mapping) else self._loss if isinstance(self._loss, list) else [self._loss]
@@ -116,6 +120,15 @@ class Objective:
         self._outputs, self._resolved_for = outputs, key
         self._name_results(names)
 
+    @property
+    def shapes(self) -> list[list[list[int]]] | None:
+        """The shapes of a target and an output that `resolve` has seen for each output, without the batch; None before."""
+        return None if self._resolved_for is None else [[list(target), list(output)] for _, target, output in self._resolved_for]
+
+    def resolve_shapes(self, names: Sequence[str], shapes: Sequence[Sequence[Sequence[int]]]) -> None:
+        """`resolve` without data, by what `shapes` was."""
+        self.resolve(names, [np.zeros((0, *target), np.int64) for target, _ in shapes], [(None, *output) for _, output in shapes])
+
     def _name_results(self, names: Sequence[str]) -> None:
         """Who reports under which name; several outputs put their own names first."""
         named: dict[str, Metric] = {"loss": self._total}
@@ -139,8 +152,9 @@ class Objective:
         weights: Sequence[NDArray[Any] | None],
         penalties: Sequence[Tensor],
         size: int,
+        noted: bool = True,
     ) -> Tensor:
-        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties; noted in the means."""
+        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties; in the means, if `noted`."""
         terms: list[Tensor] = []
         for output, target, prediction, weight in zip(self._outputs, y, predictions, weights, strict=True):
             if output.loss is None:
@@ -152,8 +166,13 @@ class Objective:
         total, *others = [*terms, *penalties]
         for term in others:
             total = total + term
-        self._total.update_state(float(total.data), size)
+        if noted:
+            self._total.update_state(float(total.data), size)
         return total
+
+    def note(self, total: Tensor, size: int) -> None:
+        """Note the total loss of a batch of `size` samples in its mean."""
+        self._total.update_state(float(total.data), size)
 
     def update_metrics(self, y: Sequence[NDArray[Any]], predictions: Sequence[Tensor], weights: Sequence[NDArray[Any] | None]) -> None:
         """Note a batch in the metrics."""
