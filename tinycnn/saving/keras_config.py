@@ -43,6 +43,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "optional": (False,),
     "ragged": (False,),
     "renorm": (False,),
+    "rms_scaling": (False,),
     "renorm_momentum": (0.99,),
     "sparse": (False,),
     "synchronized": (False,),
@@ -50,6 +51,8 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 #: Old names of arguments: those that all classes share, and those of one class.
 _RENAMED = {"lr": "learning_rate", ("InputLayer", "batch_input_shape"): "batch_shape", ("LeakyReLU", "alpha"): "negative_slope"}
+#: Arguments that `Layer` takes without naming them.
+_OF_ALL_LAYERS = {"activity_regularizer", "batch_input_shape", "input_shape", "input_dim"}
 #: Kinds whose `dtype` is left out: they compute in the dtype of what they get.
 _NO_DTYPE = ("constraint", "initializer", "loss", "metric", "regularizer", "schedule", "optimizer")
 _POLICIES = ("DTypePolicy", "Policy", "FloatDTypePolicy")
@@ -184,7 +187,7 @@ def _arguments(cls: type, config: Mapping[str, Any], kind: str, who: str, place:
     """The config in tinycnn's words: only arguments that `cls` takes."""
     if cls.__name__ in _MODELS:
         return _model_arguments(config, place)
-    known = set(argument_names(cls)) | ({"batch_input_shape", "input_shape", "input_dim"} if kind == "layer" else set())
+    known = set(argument_names(cls)) | (_OF_ALL_LAYERS if kind == "layer" else set())
     wrapper = cls.__name__.endswith("Wrapper")  # passes any further argument to its function
     found = {}
     for old, value in config.items():
@@ -193,7 +196,7 @@ def _arguments(cls: type, config: Mapping[str, Any], kind: str, who: str, place:
             continue
         if key == "reduction" and value == "auto":
             value = "sum_over_batch_size"
-        if key in known or (wrapper and value is not None):
+        if (key in known or wrapper) and not (value is None and key in _OF_ALL_LAYERS):
             found[key] = from_keras(value, _kind(key, kind), f"{place}.{key}")
         elif value is not None and value not in _NEUTRAL.get(key, ()):
             raise DataError(f"{who}: tinycnn's {cls.__name__} takes no argument {key!r}, here {value!r}"[:400])
