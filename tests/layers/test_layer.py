@@ -376,6 +376,15 @@ def test_a_layer_with_two_results() -> None:
     assert (left.index, right.index) == (0, 1)
 
 
+def test_results_must_be_tensors() -> None:
+    class Wrong(Layer):
+        def call(self, inputs):
+            return inputs, None
+
+    with pytest.raises(DTypeError, match="must give Tensors, got None"):
+        Wrong()(Input((3,)))
+
+
 def test_call_must_be_defined() -> None:
     with pytest.raises(NotImplementedError, match="Nothing must implement call"):
         type("Nothing", (Layer,), {})()(np.zeros((1, 1), np.float32))
@@ -459,7 +468,7 @@ def test_copies_are_independent() -> None:
     twin = copy.deepcopy(layer)
     twin.kernel.assign(np.zeros((3, 2)))
     assert layer.kernel.numpy().any()
-    assert twin.output.shape == y.shape
+    assert twin.output_shape == y.shape
     assert [v.path for v in twin.weights] == [v.path for v in layer.weights]
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer)).kernel.numpy(), layer.kernel.numpy())
 

@@ -13,9 +13,9 @@ import numpy as np
 from tinycnn import config, ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
-from tinycnn.layers import naming
+from tinycnn.layers import copying, naming
 from tinycnn.layers.input_spec import InputSpec
-from tinycnn.layers.shapes import Shape, normalize_shape
+from tinycnn.layers.shapes import Shape, is_shape, map_shapes, normalize_shape
 from tinycnn.layers.symbolic import KerasTensor, Node, infer, symbols
 from tinycnn.layers.tree import leaves, map_leaves
 from tinycnn.layers.weights import WeightHolder
@@ -65,6 +65,7 @@ class Layer(WeightHolder):
         super().__init__(name or naming.unique_name(naming.snake_case(type(self).__name__)), _check_dtype(dtype), bool(trainable))
         self._batch_input_shape = _given_input_shape(type(self).__name__, kwargs)
         self._input_shape: Any = None
+        self._built_for: dict[str, Any] | None = None  # the shapes of the first call's tensors, by argument
         self._drawn: tuple[Any, Any] | None = None  # inputs and results of the first symbolic call
         #: What inputs must look like: one spec, one for each input, or None.
         self.input_spec: InputSpec | Sequence[InputSpec] | None = None
@@ -96,7 +97,7 @@ class Layer(WeightHolder):
 
         A layer that does not override this is built and run on zeros.
         """
-        inputs = _map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
+        inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
         return map_leaves(lambda tensor: tensor.shape, infer(functools.partial(self, training=False), (inputs,), {}))
 
     def __call__(self, /, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
@@ -127,7 +128,9 @@ class Layer(WeightHolder):
         _mode.training = before if training is None else bool(training)
         try:
             call: Callable[..., Any] = self.call
-            return call(*args, training=_mode.training, **kwargs) if self._takes_training else call(*args, **kwargs)
+            if self._takes_training:
+                kwargs["training"] = _mode.training
+            return call(*args, **kwargs)
         finally:
             _mode.training = before
 
@@ -174,14 +177,17 @@ class Layer(WeightHolder):
         return results
 
     def symbolic_results(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Fresh tensors of the shapes that a call gives."""
-        if type(self).compute_output_shape is Layer.compute_output_shape:
+        """Fresh tensors of the shapes that a call gives. Layers inside that only `call` builds are built by running it."""
+        is_whole = all(layer.built for layer in self.sublayers())
+        if type(self).compute_output_shape is Layer.compute_output_shape or not is_whole:
             return infer(functools.partial(self, training=False), args, kwargs)
         positional, named = self._shapes_for(type(self).compute_output_shape, args, kwargs)
-        return _map_shapes(lambda shape: KerasTensor(shape, self.dtype), self.compute_output_shape(*positional, **named))
+        return map_shapes(lambda shape: KerasTensor(shape, self.dtype), self.compute_output_shape(*positional, **named))
 
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build for the shapes of a call's arguments, the batch left open."""
+        given = self._signature.bind(*args, **kwargs).arguments
+        self._built_for = {name: _map_tensors(_open_shape, value) for name, value in given.items() if _has_tensors(value)}
         positional, named = self._shapes_for(type(self).build, args, kwargs)
         self.build(*positional, **named)
 
@@ -209,7 +215,7 @@ class Layer(WeightHolder):
         if self.input_spec is None:
             return
         specs = [self.input_spec] if isinstance(self.input_spec, InputSpec) else self.input_spec
-        shapes = [shape] if _is_shape(shape) else list(shape.values()) if isinstance(shape, Mapping) else list(shape)
+        shapes = [shape] if is_shape(shape) else list(shape.values()) if isinstance(shape, Mapping) else list(shape)
         if len(shapes) != len(specs):
             raise ShapeError(f"{self.who} expects {len(specs)} input{'s' * (len(specs) != 1)}, got {len(shapes)}")
         for spec, one in zip(specs, shapes, strict=True):
@@ -219,6 +225,29 @@ class Layer(WeightHolder):
     def lacks_weights(self) -> bool:
         """Whether weights are still to be made, by `build` or by the first call."""
         return not self.built and (type(self).build is not Layer.build or any(True for _ in self.sublayers()))
+
+    # ---- copies
+    def __reduce__(self) -> Any:
+        return copying.restored, (type(self), copying.state(self))
+
+    def extra_state(self) -> Any:
+        """What copies need beside config and weights, as plain data."""
+
+    def restore_extra_state(self, state: Any) -> None:
+        """Take over what `extra_state` gave."""
+
+    def build_as(self, other_built_for: Any) -> None:
+        """Make the weights for the same shapes as another layer has them, by its `built_for`."""
+        if isinstance(other_built_for, dict):
+            tensors = {name: map_shapes(lambda shape: KerasTensor(shape, self.dtype), form) for name, form in other_built_for.items()}
+            infer(functools.partial(self, training=False), (), tensors)
+        elif other_built_for is not None:
+            self.build(other_built_for)
+
+    @property
+    def built_for(self) -> Any:
+        """The shapes that the weights were made for: of a call's tensors by argument, or what `build` was given; None before."""
+        return self._built_for if self._built_for is not None and self.built else self._input_shape
 
     # ---- shapes
     @property
@@ -235,7 +264,12 @@ class Layer(WeightHolder):
 
     @property
     def output_shape(self) -> Any:
-        """The shape of the result for `input_shape`."""
+        """The shape of the result of the first symbolic call, or else for `input_shape`."""
+        if self._drawn is not None:
+            return _map_tensors(lambda tensor: tensor.shape, self._drawn[1])
+        if self.built and self._built_for is not None and len(self._built_for) > 1:
+            tensors = {name: map_shapes(lambda shape: KerasTensor(shape, self.dtype), form) for name, form in self._built_for.items()}
+            return _map_tensors(lambda tensor: tensor.shape, self.symbolic_results((), tensors))
         return self.compute_output_shape(self.input_shape)
 
     # ---- the place in a functional model
@@ -266,7 +300,7 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(build)
     def wrapper(self: Layer, *shapes: Any, **named: Any) -> None:
         normalized = [
-            _map_shapes(lambda shape: normalize_shape(shape, "input_shape"), shape) for shape in shapes or ([] if named else [None])
+            map_shapes(lambda shape: normalize_shape(shape, "input_shape"), shape) for shape in shapes or ([] if named else [None])
         ]
         first = normalized[0] if normalized else next(iter(named.values()))
         self._check_inputs(first)
@@ -305,20 +339,6 @@ def _check_dtype(dtype: Any) -> str:
     if name not in ("float32", "float64"):
         raise ArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
     return name
-
-
-def _is_shape(value: Any) -> bool:
-    """True for one shape, false for a list or a dict of shapes."""
-    return isinstance(value, (tuple, list)) and all(n is None or hasattr(n, "__index__") for n in value)
-
-
-def _map_shapes(function: Callable[[Any], Any], value: Any) -> Any:
-    """`function` of one shape, or of each in a list, tuple or dict; None stays."""
-    if value is None or _is_shape(value):
-        return value if value is None else function(value)
-    if isinstance(value, Mapping):
-        return {key: _map_shapes(function, part) for key, part in value.items()}
-    return [_map_shapes(function, part) for part in value] if isinstance(value, (list, tuple)) else function(value)
 
 
 def _has_tensors(value: Any) -> bool:

@@ -11,11 +11,12 @@ import numpy as np
 
 from tinycnn import ops, registry
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, DTypeError, ShapeError, TinyCNNError
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError, TinyCNNError
 from tinycnn.layers import naming
 from tinycnn.layers.calls import decode, encode
 from tinycnn.layers.shapes import check_data_format
 from tinycnn.layers.symbolic import KerasTensor, Node, infer, symbols
+from tinycnn.layers.tree import map_leaves
 from tinycnn.ops.operators import OPERATORS
 from tinycnn.registry import register
 from tinycnn.saving.configurable import Configurable
@@ -37,6 +38,7 @@ class Operation(Configurable):
     """
 
     def __init__(self, function: str, arguments: Mapping[str, Any] | None = None, name: str | None = None) -> None:
+        self._drawn: Any = None
         self._function = registry.lookup("operation", function)
         self.function = function
         self.arguments = dict(arguments or {})
@@ -56,6 +58,8 @@ class Operation(Configurable):
             return self._compute(*tensors)
         results = self.symbolic_results(tensors, {})
         Node(self, tensors, {}, results)
+        if self._drawn is None:
+            self._drawn = results
         return results
 
     def symbolic_results(self, tensors: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -71,6 +75,18 @@ class Operation(Configurable):
 
     def _compute(self, *tensors: Any) -> Any:
         return self._function(**dict(zip(_tensor_names(self._function), tensors, strict=False)), **self.arguments)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic result of the first call. Raises NotBuiltError before."""
+        if self._drawn is None:
+            raise NotBuiltError(f"operation {self.name!r} was never called on a symbolic tensor")
+        return self._drawn
+
+    @property
+    def output_shape(self) -> Any:
+        """Its shape, or a list of them."""
+        return map_leaves(lambda tensor: tensor.shape, self.output)
 
     def get_config(self) -> dict[str, Any]:
         """Name, function and arguments, plain data."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from tinycnn.errors import ArgumentError, ShapeError
@@ -11,7 +11,9 @@ __all__ = [
     "Shape",
     "check_data_format",
     "check_string_padding",
+    "is_shape",
     "known_size",
+    "map_shapes",
     "normalize_shape",
     "positive_int",
     "product",
@@ -34,6 +36,20 @@ def normalize_shape(shape: Any, name: str = "shape") -> Shape:
     if any(n is not None and n < 0 for n in sizes):
         raise ShapeError(f"{name} must hold sizes >= 0, got {shape!r}")
     return sizes
+
+
+def is_shape(value: Any) -> bool:
+    """True for one shape, false for a list or a dict of shapes."""
+    return isinstance(value, (tuple, list)) and all(n is None or hasattr(n, "__index__") for n in value)
+
+
+def map_shapes(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of one shape, or of each in nested lists, tuples and dicts; None stays."""
+    if isinstance(value, Mapping):
+        return {key: map_shapes(function, part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)) and not is_shape(value):
+        return [map_shapes(function, part) for part in value]
+    return None if value is None else function(value)
 
 
 def known_size(shape: Shape, axis: int, who: str) -> int:

@@ -144,4 +144,8 @@ def _run_on_zeros(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
         return Tensor.wrap(np.zeros(shape, value.dtype))
 
     with no_grad():
-        return function(*map_leaves(zeros, args), **map_leaves(zeros, kwargs))
+        results = function(*map_leaves(zeros, args), **map_leaves(zeros, kwargs))
+    for result in leaves(results):
+        if not isinstance(result, Tensor):
+            raise DTypeError(f"what is applied to symbolic tensors must give Tensors, got {result!r:.100}")
+    return results

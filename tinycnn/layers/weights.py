@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -92,15 +92,12 @@ class WeightHolder(Configurable):
         variable.trainable = self._trainable
 
     def sublayers(self) -> Iterator[Layer]:
-        """The layers kept in attributes, directly or in lists, tuples and dicts; each once."""
+        """The layers kept in attributes, directly or in nested lists, tuples and dicts; each once."""
         seen = {id(self)}
-        for value in vars(self).values():
-            kind = type(value)
-            parts: Iterable[Any] = value if kind is list or kind is tuple else value.values() if kind is dict else (value,)
-            for part in parts:
-                if isinstance(part, WeightHolder) and id(part) not in seen:
-                    seen.add(id(part))
-                    yield cast("Layer", part)
+        for layer in _holders(list(vars(self).values())):
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield cast("Layer", layer)
 
     def walk(self) -> Iterator[Layer]:
         """This layer and all below it, each once."""
@@ -129,12 +126,12 @@ class WeightHolder(Configurable):
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that an optimizer shall change."""
-        return [v for v in self.weights if v.trainable]
+        return [v for v in self.weights if v.trainable] if self._trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """The others: moving averages, and everything in a frozen layer."""
-        return [v for v in self.weights if not v.trainable]
+        return [v for v in self.weights if not (v.trainable and self._trainable)]
 
     @property
     def variables(self) -> list[Variable]:
@@ -158,11 +155,15 @@ class WeightHolder(Configurable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        self.set_own_trainable(value)
+        for layer in self.sublayers():
+            layer.trainable = self._trainable
+
+    def set_own_trainable(self, value: bool) -> None:
+        """Set `trainable` without the sublayers."""
         self._trainable = bool(value)
         for variable in self._trainable_variables:
             variable.trainable = self._trainable
-        for layer in self.sublayers():
-            layer.trainable = self._trainable
 
     @property
     def regularized(self) -> list[tuple[Variable, Callable[[Tensor], Tensor]]]:
@@ -204,3 +205,13 @@ class WeightHolder(Configurable):
         """As before `build`."""
         self._trainable_variables, self._non_trainable_variables, self._regularized = [], [], []
         self.built = False
+
+
+def _holders(value: Any) -> Iterator[WeightHolder]:
+    """The layers in nested lists, tuples and dicts."""
+    kind = type(value)
+    if isinstance(value, WeightHolder):
+        yield value
+    elif kind is list or kind is tuple or kind is dict:
+        for part in value.values() if kind is dict else value:
+            yield from _holders(part)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinycnn.data import ArrayData
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.layers import Layer
-from tinycnn.layers.symbolic import KerasTensor, Shape
+from tinycnn.layers.symbolic import KerasTensor, Node, Shape
 from tinycnn.layers.tree import leaves, like, map_leaves
 from tinycnn.models import graph
 from tinycnn.models.graph_config import graph_config, graph_from_config
-from tinycnn.models.model import check_shape
+from tinycnn.models.model import Model, check_shape
 from tinycnn.models.stepwise import Stepwise
 from tinycnn.registry import register
 
@@ -98,8 +99,18 @@ class Functional(Stepwise):
         """The outputs' shapes for the inputs' shapes."""
         if all(tuple(shape) == t.shape for shape, t in zip(shapes, self._inputs, strict=True)):
             return [t.shape for t in self._outputs]
-        drawn = graph.redraw(self._graph, self._inputs, shapes)
-        return [drawn[id(t)].shape for t in self._outputs]
+        inputs = [KerasTensor(shape, t.dtype, t.name) for t, shape in zip(self._inputs, shapes, strict=True)]
+        return [t.shape for t in self.redrawn(inputs, _results)]
+
+    def redrawn(self, inputs: Sequence[KerasTensor], call: Callable[[Any, Any, Any], Any]) -> list[KerasTensor]:
+        """The outputs for other symbolic inputs, where `call` (layer, args, kwargs) gives the results of each call in the model."""
+        drawn = graph.redraw(self._graph, self._inputs, inputs, call)
+        return [drawn[id(t)] for t in self._outputs]
+
+    def remade(self, inputs: Any, outputs: Any) -> Functional:
+        """A model of this name and, if it can be made so, of this class."""
+        cls = type(self) if _takes_graph(type(self)) else Functional
+        return cls(inputs, outputs, name=self.name)
 
     def _predicted_shapes(self, data: ArrayData) -> list[Shape]:
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in data.x]
@@ -107,6 +118,11 @@ class Functional(Stepwise):
         return self._output_shapes(shapes)
 
     # ---- looking at it
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without those inside of nested models; the functions of `tinycnn.ops` in between are in `operations`."""
+        return list(self._sublayers)
+
     @property
     def input_shape(self) -> Any:
         """The shape of the input, or a list of them."""
@@ -143,6 +159,11 @@ class Functional(Stepwise):
         return list(self._graph.layers)
 
     @property
+    def nodes(self) -> list[Node]:
+        """The calls of its layers, each after those it reads from."""
+        return list(self._graph.nodes)
+
+    @property
     def input_names(self) -> list[str]:
         """Names of the inputs: of their layers, or the keys of the dict they came in."""
         return list(self._input_names)
@@ -155,12 +176,14 @@ class Functional(Stepwise):
     # ---- configs
     def get_config(self) -> dict[str, Any]:
         """Name, layers and how they are connected: plain data in the form that Keras 3 writes."""
+        if not _takes_graph(type(self)):
+            raise ArgumentError(f"{type(self).__name__} has an __init__ of its own arguments: override get_config() to give them")
         form = graph_config(self._graph, self._input_form, self._output_form, Functional)
         return {"name": self.name, "trainable": self.trainable, **form}
 
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Functional:
-        """A new model of new layers, with new weights.
+    @staticmethod
+    def from_graph(config: Mapping[str, Any], cls: type[Model]) -> Any:
+        """A new model of new layers, with new weights: a `cls`, from inputs and outputs. See `from_config`.
 
         Raises:
             ArgumentError: naming what the config lacks, or the reference in it that leads nowhere or in a circle.
@@ -168,8 +191,23 @@ class Functional(Stepwise):
         unknown = set(config) - {"name", "trainable", "layers", "input_layers", "output_layers"}
         if unknown:
             raise ArgumentError(f"the config of a {cls.__name__} holds the unknown {sorted(unknown)}")
+        if not _takes_graph(cls):
+            raise ArgumentError(f"{cls.__name__} has an __init__ of its own arguments: its config must give them, got {sorted(config)}")
         inputs, outputs = graph_from_config(config, Functional)
         return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable") is not False)
+
+
+def _results(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a call would give, without making it."""
+    return layer.symbolic_results(args, {name: value for name, value in kwargs.items() if name not in ("training", "mask")})
+
+
+def _takes_graph(cls: type) -> bool:
+    """Whether such a model can be made of inputs and outputs."""
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]  # it is called on classes
+    kinds = {parameter.kind for parameter in parameters.values()}
+    passes_on = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+    return {"inputs", "outputs"} <= set(parameters) or passes_on
 
 
 def _checked(tensors: Any, argument: str) -> list[KerasTensor]:

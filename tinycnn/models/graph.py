@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from tinycnn.layers.symbolic import KerasTensor, Node
 from tinycnn.layers.tree import leaves, map_leaves
 from tinycnn.models.fusion import begins, step_at
 
-__all__ = ["Graph", "Step", "from_inputs", "redraw", "run", "steps", "trace"]
+__all__ = ["Graph", "Step", "from_inputs", "places", "redraw", "run", "steps", "trace"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,16 @@ def _depths(nodes: list[Node]) -> dict[int, int]:
     return by_layer
 
 
+def places(nodes: Iterable[Node]) -> dict[int, int]:
+    """By id of each call: its number among those of its layer."""
+    counts: Counter[int] = Counter()
+    found = {}
+    for node in sorted(nodes, key=lambda node: node.number):
+        found[id(node)] = counts[id(node.layer)]
+        counts[id(node.layer)] += 1
+    return found
+
+
 def from_inputs(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[list[KerasTensor], list[KerasTensor]]:
     """The same graph with an Input in place of every other tensor among `inputs`: the calls are made again, on the same layers."""
     if all(tensor.node and not tensor.node.inputs for tensor in inputs):
@@ -105,17 +115,18 @@ def from_inputs(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[
     return [twin(t) for t in inputs], [twin(t) for t in outputs]
 
 
-def redraw(graph: Graph, inputs: Sequence[KerasTensor], shapes: Sequence[Any]) -> dict[int, KerasTensor]:
-    """By id of each tensor in the graph: what it would be for inputs of other shapes."""
-    twins = {id(t): KerasTensor(shape, t.dtype, t.name) for t, shape in zip(inputs, shapes, strict=True)}
+def redraw(
+    graph: Graph, inputs: Sequence[KerasTensor], others: Sequence[KerasTensor], call: Callable[[Any, Any, Any], Any]
+) -> dict[int, KerasTensor]:
+    """By id of each tensor in the graph: what it is for other inputs, where `call` (layer, args, kwargs) gives the results of the calls."""
+    twins = {id(t): other for t, other in zip(inputs, others, strict=True)}
 
     def twin(value: Any) -> Any:
         return twins.get(id(value), value)
 
     for node in graph.nodes:
         if node.inputs:
-            kwargs = {name: map_leaves(twin, value) for name, value in node.kwargs.items() if name not in ("training", "mask")}
-            results = node.layer.symbolic_results(map_leaves(twin, node.args), kwargs)
+            results = call(node.layer, map_leaves(twin, node.args), map_leaves(twin, node.kwargs))
             twins |= {id(old): new for old, new in zip(leaves(node.outputs), leaves(results), strict=True)}
     return twins
 

@@ -20,7 +20,7 @@ from tinycnn.layers import InputLayer
 from tinycnn.layers.calls import decode, encode, read_history
 from tinycnn.layers.symbolic import KerasHistory, KerasTensor, Node
 from tinycnn.layers.tree import leaves, map_leaves
-from tinycnn.models.graph import Graph
+from tinycnn.models.graph import Graph, places
 from tinycnn.saving.configurable import deserialize, serialize
 
 __all__ = ["graph_config", "graph_from_config"]
@@ -36,11 +36,11 @@ def graph_config(graph: Graph, inputs: Any, outputs: Any, functional: type) -> d
     calls: dict[int, list[Node]] = defaultdict(list)
     for node in sorted(graph.nodes, key=lambda node: node.number):
         calls[id(node.layer)].append(node)
-    places = {id(node): place for nodes in calls.values() for place, node in enumerate(nodes)}
+    numbers = places(graph.nodes)
 
     def history(tensor: KerasTensor) -> KerasHistory:
         assert tensor.node is not None  # it is in the graph
-        return KerasHistory(tensor.layer.name, places[id(tensor.node)], tensor.index)
+        return KerasHistory(tensor.layer.name, numbers[id(tensor.node)], tensor.index)
 
     def end(tensor: KerasTensor) -> list[Any]:
         place = history(tensor)

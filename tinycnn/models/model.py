@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
 from tinycnn.layers import Layer
@@ -15,14 +15,18 @@ from tinycnn.models.summary import print_summary
 from tinycnn.models.trainer import Trainer
 from tinycnn.saving import weights_files
 
+if TYPE_CHECKING:
+    from tinycnn.models.functional import Functional
+
 __all__ = ["Model", "check_no_mask", "check_shape"]
 
 
 class Model(Trainer):
     """A model, in one of two ways.
 
-    Drawn with symbolic inputs: ``Model(inputs, outputs)`` takes SymbolicTensors, lists or dicts of them, and returns a `Functional`. Inputs
-    and outputs may be those of layers of another model: the result shares its weights.
+    Drawn with symbolic inputs: ``Model(inputs, outputs)`` takes KerasTensors, lists or dicts of them, and returns a `Functional`. Inputs
+    and outputs may be those of layers of another model: the result shares its weights. A subclass may be made so, too: with
+    ``Sub(inputs, outputs)`` or, in its own ``__init__``, with ``super().__init__(inputs, outputs)``.
 
     By subclassing: define the layers in ``__init__`` and ``call(self, inputs)``, with a `training` argument if it matters.
     """
@@ -34,18 +38,27 @@ class Model(Trainer):
             return object.__new__(Functional)
         return object.__new__(cls)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not (args or "inputs" in kwargs or "outputs" in kwargs):
+            super().__init__(**kwargs)
+            return
+        from tinycnn.models.functional import Functional
+
+        _replace_base(type(self), Functional)
+        Functional.__init__(cast("Functional", self), *args, **kwargs)
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """A new model. ``Model.from_config`` takes the config of a functional model; that of a subclass gives its arguments.
+        """A new model: of the form that a functional model's config has, or with the arguments of a subclass.
 
         Raises:
             ArgumentError: the config does not fit.
         """
-        if cls is not Model:
-            return super().from_config(config)
-        from tinycnn.models.functional import Functional  # a subclass: it cannot be imported before this class exists
+        from tinycnn.models.functional import Functional
 
-        return Functional.from_config(config)
+        if cls is Model or "input_layers" in config:
+            return Functional.from_graph(config, cls)
+        return super().from_config(config)
 
     @property
     def layers(self) -> list[Layer]:
@@ -69,6 +82,20 @@ class Model(Trainer):
             if layer.name == name:
                 return layer
         raise ArgumentError(f"there is no layer {name!r}; there are {', '.join(layer.name for layer in layers)}")
+
+    # ---- copies
+    def extra_state(self) -> dict[str, Any]:
+        """How the model is compiled, and where its optimizer is."""
+        has_slots = self.compiled and self.optimizer.built
+        return {"compile": self.get_compile_config(), "optimizer": self.optimizer.get_state() if has_slots else None}
+
+    def restore_extra_state(self, state: Any) -> None:
+        """Compile the model as another one was."""
+        if state["compile"] is not None:
+            self.compile(**state["compile"])
+        if state["optimizer"] is not None:
+            self.optimizer.build(self.trainable_variables)
+            self.optimizer.set_state(state["optimizer"])
 
     # ---- files
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
@@ -142,6 +169,16 @@ class Model(Trainer):
             show_trainable: add a column that says whether a layer is trainable.
         """
         print_summary(self, line_length, print_fn, expand_nested, show_trainable)
+
+
+def _replace_base(cls: type, base: type) -> None:
+    """Put `base`, a subclass of Model, in the place of Model among the bases of `cls` and of those: a model that is drawn is a `base`."""
+    if not issubclass(cls, base):
+        for inner in cls.__bases__:
+            if inner is not Model and issubclass(inner, Model):
+                _replace_base(inner, base)
+        if Model in cls.__bases__:
+            cls.__bases__ = tuple(base if inner is Model else inner for inner in cls.__bases__)
 
 
 def check_shape(model: str, got: Sequence[int | None], expected: Shape, what: str = "inputs") -> None:

@@ -28,15 +28,17 @@ class Sequential(Stepwise):
 
     Args:
         layers: the first ones; more by `add`.
+        trainable: what `trainable` says; the layers stay as they are.
         name: default: "sequential" and a number.
     """
 
-    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
         self._sublayers: list[Layer] = []
         self._drawn_tensors: list[KerasTensor] = []  # the input, then each layer's output; empty while the input is unknown
         for layer in layers or ():
             self.add(layer)
+        self._trainable = bool(trainable)
 
     # ---- putting it together
     def add(self, layer: Any) -> None:
@@ -197,7 +199,5 @@ class Sequential(Stepwise):
         unknown = set(config) - {"name", "trainable", "layers"}
         if unknown or not isinstance(config.get("layers"), list):
             raise ArgumentError(f"the config of a Sequential must have name, trainable and a list of layers, got {sorted(config)}")
-        model = cls([deserialize("layer", layer) for layer in config["layers"]], config.get("name"))
-        if not config.get("trainable", True):
-            model.trainable = False
-        return model
+        layers = [deserialize("layer", layer) for layer in config["layers"]]
+        return cls(layers, trainable=config.get("trainable") is not False, name=config.get("name"))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tinycnn.errors import NotBuiltError
-from tinycnn.layers import InputLayer, Layer
-from tinycnn.layers.symbolic import symbols
+from tinycnn.layers import Operation
+from tinycnn.models.graph import places
 
 if TYPE_CHECKING:
     from tinycnn.models.model import Model
@@ -26,7 +26,7 @@ def print_summary(
     from rich.markup import escape
     from rich.table import Table
 
-    connected = any(_is_branching(layer) for layer in model.layers)
+    connected = _connections(model)
     table = Table(box=HEAVY_HEAD, width=line_length or (98 if connected else 80), show_lines=True, header_style="bold")
     table.add_column("Layer (type)", ratio=40)
     table.add_column("Output Shape", ratio=32)
@@ -36,11 +36,11 @@ def print_summary(
     if show_trainable:
         table.add_column("Trainable", ratio=12, justify="center")
     for layer, depth in _rows(model, expand_nested):
-        cells = [f"{'  ' * depth}{layer.name} ({type(layer).__name__})", _shape(layer), _params(layer)]
+        cells = [f"{'  ' * depth}{layer.name} ({_kind(layer)})", _shape(layer), _params(layer)]
         if connected:
-            cells.append(", ".join(_sources(layer)) or "-")
+            cells.append(", ".join(connected.get(id(layer), ())) or "-")
         if show_trainable:
-            cells.append("Y" if layer.trainable else "N")
+            cells.append("-" if isinstance(layer, Operation) else "Y" if layer.trainable else "N")
         table.add_row(*map(escape, cells))
 
     stream = io.StringIO() if print_fn else sys.stdout
@@ -53,15 +53,20 @@ def print_summary(
         print_fn(stream.getvalue())  # type: ignore[union-attr]
 
 
-def _rows(model: Any, expand_nested: bool, depth: int = 0) -> Iterator[tuple[Layer, int]]:
-    """(layer, how deep it is nested)."""
-    for layer in model.layers:
+def _rows(model: Any, expand_nested: bool, depth: int = 0) -> Iterator[tuple[Any, int]]:
+    """(layer or operation, how deep it is nested)."""
+    for layer in model.operations if hasattr(model, "operations") else model.layers:
         yield layer, depth
         if expand_nested and hasattr(layer, "layers"):
             yield from _rows(layer, expand_nested, depth + 1)
 
 
-def _shape(layer: Layer) -> str:
+def _kind(layer: Any) -> str:
+    """The class of a layer; of an operation Keras's name for it."""
+    return "".join(map(str.capitalize, layer.function.split("_"))) if isinstance(layer, Operation) else type(layer).__name__
+
+
+def _shape(layer: Any) -> str:
     """The output shape, or "?" where the layer has not been drawn."""
     try:
         shape = layer.output_shape
@@ -70,25 +75,22 @@ def _shape(layer: Layer) -> str:
     return ", ".join(map(str, shape)) if isinstance(shape, list) else str(shape)
 
 
-def _params(layer: Layer) -> str:
+def _params(layer: Any) -> str:
     """The number of parameters, or "0 (unbuilt)"."""
+    if isinstance(layer, Operation):
+        return "0"
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
-def _is_branching(layer: Layer) -> bool:
-    """Whether the layer reads from several others: then the table's order does not say what is connected."""
-    return len(_sources(layer)) > 1
-
-
-def _sources(layer: Layer) -> list[str]:
-    """Names of the layers that this one reads from."""
-    if isinstance(layer, InputLayer):
-        return []
-    try:
-        inputs = layer.input
-    except NotBuiltError:
-        return []
-    return [t.layer.name for t in symbols(inputs) if t.layer]
+def _connections(model: Any) -> dict[int, list[str]]:
+    """By id of layer: what its calls read, as "layer[call][result]"; empty for a model that is a line, whose table says it by its order."""
+    nodes = model.nodes if hasattr(model, "nodes") else []
+    numbers = places(nodes)
+    found: dict[int, list[str]] = {}
+    for node in nodes:
+        for tensor in node.inputs:
+            found.setdefault(id(node.layer), []).append(f"{tensor.layer.name}[{numbers[id(tensor.node)]}][{tensor.index}]")
+    return found if any(len(sources) > 1 for sources in found.values()) or len(model.inputs) > 1 else {}
 
 
 def _totals(model: Model) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinycnn import registry
+from tinycnn.autograd import Tensor, Variable
 
 __all__ = ["Symbolic", "drawable"]
 
@@ -28,18 +31,21 @@ def drawable(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def op(*args: Any, **kwargs: Any) -> Any:
-        symbolic = _first_symbolic((*args, *kwargs.values()) if kwargs else args)
-        return function(*args, **kwargs) if symbolic is None else symbolic.draw(function, args, kwargs)
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            if type(value) not in _PLAIN:
+                symbolic = _symbolic_in(value)
+                if symbolic is not None:
+                    return symbolic.draw(function, args, kwargs)
+        return function(*args, **kwargs)
 
     return registry.register("operation")(op)
 
 
-def _first_symbolic(values: Iterable[Any]) -> Symbolic | None:
-    for value in values:
-        if isinstance(value, Symbolic):
-            return value
-        if isinstance(value, (list, tuple)):
-            for part in value:
-                if isinstance(part, Symbolic):
-                    return part
-    return None
+#: Types that are looked at no further: this is on the way of every op.
+_PLAIN = frozenset({Tensor, Variable, np.ndarray, bool, int, float, str, type(None)})
+
+
+def _symbolic_in(value: Any) -> Symbolic | None:
+    """`value` or the first part of it that is symbolic."""
+    parts = value if isinstance(value, (list, tuple)) else (value,)
+    return next((part for part in parts if isinstance(part, Symbolic)), None)
