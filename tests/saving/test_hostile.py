@@ -171,7 +171,7 @@ def test_configs(name: str, good: dict[str, bytes], tmp_path: Path) -> None:
 def test_a_config_that_no_weights_limit_is_told_where_it_is_wrong() -> None:
     with pytest.raises(DataError, match="json_string is not JSON"):
         model_from_json("{")
-    with pytest.raises(DataError, match="must describe a model"):
+    with pytest.raises(DataError, match="config must be a model's, got Dense"):
         model_from_json(json.dumps({"class_name": "Dense", "config": {"units": 1}}))
 
 
