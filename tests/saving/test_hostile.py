@@ -142,6 +142,7 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no layers": (edited(lambda c: c["config"].update(layers=None)), "must have a list of layers"),
     "a text for a layer": (edited(lambda c: c["config"]["layers"].__setitem__(2, "flatten")), r"config\.layers\[2\] must be a layer"),
     "a text for a config": (edited(lambda c: layer(c, 2).update(config="x")), r"its config must be a dict"),
+    "too many layers": (edited(lambda c: c["config"].update(layers=[layer(c, 2)] * 10_001)), "has 10001 layers"),
     "no model": (lambda c: layer(c, 3), "config must be a model's"),
     "an initializer that is a layer": (
         edited(lambda c: layer(c, 3)["config"].update(kernel_initializer=layer(c, 2))),

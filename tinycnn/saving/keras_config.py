@@ -39,12 +39,11 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "implementation": (0, 1, 2),
     "is_legacy_optimizer": (False, True),
     "jit_compile": (False, True),
-    "momentum_schedule": (),
     "optional": (False,),
     "ragged": (False,),
     "renorm": (False,),
-    "rms_scaling": (False,),
     "renorm_momentum": (0.99,),
+    "rms_scaling": (False,),
     "sparse": (False,),
     "synchronized": (False,),
     "unroll": (False,),
@@ -55,7 +54,9 @@ _RENAMED = {"lr": "learning_rate", ("InputLayer", "batch_input_shape"): "batch_s
 _OF_ALL_LAYERS = {"activity_regularizer", "batch_input_shape", "input_shape", "input_dim"}
 #: Kinds whose `dtype` is left out: they compute in the dtype of what they get.
 _NO_DTYPE = ("constraint", "initializer", "loss", "metric", "regularizer", "schedule", "optimizer")
-_POLICIES = ("DTypePolicy", "Policy", "FloatDTypePolicy")
+_MAX_LAYERS = 10_000
+#: Classes that stand for a plain value here, and what in their configs that is.
+_VALUES = {"DTypePolicy": "name", "FloatDTypePolicy": "name", "Policy": "name", "__numpy__": "value", "__tensor__": "value"}
 _LAMBDA = "it holds Python code (a Lambda layer or a lambda), which is never run from a file: make it a class or function, and register it"
 
 
@@ -139,10 +140,8 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     who = f"{kind} {_named(config)}(class {name}) at {place}"
     if name == "__keras_tensor__":
         return dict(value)
-    if name in ("__numpy__", "__tensor__"):
-        return config["value"] if isinstance(config, Mapping) else None
-    if name in _POLICIES:
-        return config.get("name") if isinstance(config, Mapping) else None
+    if name in _VALUES:
+        return config.get(_VALUES[name]) if isinstance(config, Mapping) else None
     if name in ("__lambda__", "Lambda"):
         raise DataError(f"{who}: {_LAMBDA}")
     if name == "function":
@@ -209,6 +208,8 @@ def _model_arguments(config: Mapping[str, Any], place: str) -> dict[str, Any]:
     layers = config.get("layers")
     if not isinstance(layers, list):
         raise DataError(f"the model at {place} must have a list of layers, got {type(layers).__name__}")
+    if len(layers) > _MAX_LAYERS:
+        raise DataError(f"the model at {place} has {len(layers)} layers, more than {_MAX_LAYERS}")
     found["layers"] = [from_keras(layer, "layer", f"{place}.layers[{i}]") for i, layer in enumerate(layers)]
     for i, layer in enumerate(found["layers"]):
         if not (isinstance(layer, dict) and "class_name" in layer):
