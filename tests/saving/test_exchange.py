@@ -322,3 +322,55 @@ def test_every_metric(name: str, tmp_path: Path) -> None:
 def test_metrics_by_name(metric: str, tmp_path: Path) -> None:
     model = compiled("mse", metric)
     assert_same_results("", [model, *there_and_back(model, Y, tmp_path)])
+
+
+# ---- layers inside of layers of one's own
+def block(framework: Any) -> Any:
+    """A layer with others in attributes, a list, a list in it, a dict and a private attribute, made for either framework."""
+
+    class Block(framework.layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            dense = framework.layers.Dense
+            self.zeta = dense(4)
+            self.alpha = dense(4)
+            self.many = [dense(4), framework.layers.BatchNormalization(), [dense(4), dense(4)]]
+            self.named = {"b": dense(4), "a": dense(4)}
+            self._hidden = dense(4)
+
+        def build(self, input_shape: Any) -> None:
+            self.factor = self.add_weight(shape=(4,), initializer="ones", name="factor")
+            for layer in self.parts():
+                layer.build(input_shape)
+            self.built = True
+
+        def parts(self) -> list[Any]:
+            return [self.zeta, self.alpha, *self.many[:2], *self.many[2], self.named["b"], self.named["a"], self._hidden]
+
+        def call(self, inputs: Any) -> Any:
+            for layer in self.parts():
+                inputs = layer(inputs)
+            return inputs * self.factor
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+    return Block
+
+
+def test_layers_inside_of_layers(tmp_path: Path) -> None:
+    ours = Sequential([Input((4,)), block(tinycnn)(), Dense(2)])
+    theirs = keras.Sequential([keras.Input((4,)), block(keras)(), keras.layers.Dense(2)])
+    randomize(ours)
+    ours.save_weights(tmp_path / "here.weights.h5")
+    theirs.load_weights(tmp_path / "here.weights.h5")
+    assert_same_outputs(theirs, ours, Y)
+    randomize(theirs)
+    theirs.save_weights(tmp_path / "there.weights.h5")
+    ours.load_weights(tmp_path / "there.weights.h5")
+    assert_same_outputs(theirs, ours, Y)
+    ours.save(tmp_path / "here.keras")
+    loaded = keras.saving.load_model(tmp_path / "here.keras", custom_objects={"Block": block(keras)})
+    assert_same_outputs(loaded, ours, Y)
+    theirs.save(tmp_path / "there.keras")
+    assert_same_outputs(load_model(tmp_path / "there.keras", custom_objects={"Block": block(tinycnn)}), theirs, Y)
