@@ -8,13 +8,14 @@ named with its place in the file.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from tinycnn import registry
 from tinycnn.errors import DataError
 from tinycnn.saving.configurable import Configurable, Placed, argument_names
-from tinycnn.saving.custom import get_registered_object
+from tinycnn.saving.custom import get_registered_name, get_registered_object
 from tinycnn.saving.keras_ops import MODULE, op_from_keras, op_to_keras
 
 __all__ = ["compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
@@ -54,6 +55,8 @@ _RENAMED = {"lr": "learning_rate", ("InputLayer", "batch_input_shape"): "batch_s
 _OF_ALL_LAYERS = {"activity_regularizer", "batch_input_shape", "input_shape", "input_dim"}
 #: Kinds whose `dtype` is left out: they compute in the dtype of what they get.
 _NO_DTYPE = ("constraint", "initializer", "loss", "metric", "regularizer", "schedule", "optimizer")
+#: The objects in a compile config.
+_COMPILED = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
 _MAX_LAYERS = 10_000
 #: Classes that stand for a plain value here, and what in their configs that is.
 _VALUES = {"DTypePolicy": "name", "FloatDTypePolicy": "name", "Policy": "name", "__numpy__": "value", "__tensor__": "value"}
@@ -103,9 +106,12 @@ def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str,
 
 
 def compile_to_keras(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A compile config."""
-    kinds = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
-    return {key: _by_output(to_keras, part, kinds[key]) if key in kinds else part for key, part in config.items()}
+    """A compile config. A function of the user's own becomes its name, which only its author can make a function again."""
+
+    def one(value: Any, kind: str) -> Any:
+        return get_registered_name(value) if inspect.isfunction(value) else to_keras(value, kind)
+
+    return {key: _by_output(one, part, _COMPILED[key]) if key in _COMPILED else part for key, part in config.items()}
 
 
 def _by_output(translate: Any, value: Any, kind: str) -> Any:
@@ -227,16 +233,15 @@ def compile_from_keras(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         DataError: something that is not known here.
     """
-    kinds = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
 
     def translate(key: str) -> Any:
         def one(value: Any, kind: str) -> Any:
             found = from_keras(value, kind, f"compile_config.{key}")
             return _named_object(found, kind, f"compile_config.{key}") if isinstance(found, str) else found
 
-        return _by_output(one, config.get(key), kinds[key])
+        return _by_output(one, config.get(key), _COMPILED[key])
 
-    return {key: translate(key) for key in kinds} | {"loss_weights": config.get("loss_weights")}
+    return {key: translate(key) for key in _COMPILED} | {"loss_weights": config.get("loss_weights")}
 
 
 def _named_object(name: str, kind: str, place: str) -> Any:
