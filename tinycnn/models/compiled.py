@@ -81,7 +81,7 @@ class Compiled(Layer):
         return self._objective is not None
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """The arguments of `compile` as plain data; None if it was not called."""
+        """The arguments of `compile` as plain data, functions of the user's own as they are; None if it was not called."""
         if self._objective is None:
             return None
         fused = "auto" if self._fuses else False

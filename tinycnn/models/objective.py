@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from tinycnn import losses, metrics
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.losses import Loss, LossFunctionWrapper
 from tinycnn.metrics import Mean, Metric
 from tinycnn.saving.configurable import serialize
-from tinycnn.saving.custom import get_registered_name
 
 __all__ = ["Objective"]
 
@@ -65,7 +64,7 @@ class Objective:
         return self._means
 
     def get_config(self) -> dict[str, Any]:
-        """What was given, as plain data; functions by their names."""
+        """What was given, as plain data; but functions of the user's own as they are."""
         return {
             "loss": _plain(self._loss),
             "loss_weights": _plain(self._loss_weights),
@@ -207,16 +206,19 @@ def _each(value: Any, function: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A loss, a metric, or lists and dicts of them, as plain data; any function is its name."""
+    """A loss, a metric, or lists and dicts of them, as plain data; but a function of the user's own as it is."""
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     if type(value) is LossFunctionWrapper and value.reduction == "sum_over_batch_size" and not value.settings:
         value = value.fn
-    if inspect.isfunction(value):
-        return get_registered_name(value)
-    return serialize(value)
+    try:
+        return serialize(value)
+    except DTypeError:
+        if inspect.isfunction(value):
+            return value
+        raise
 
 
 def _listed(value: Any) -> list[Any]:
