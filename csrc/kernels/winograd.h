@@ -43,7 +43,11 @@ struct winograd {
     real *taps;  // (panel, point, source channel, result channel of the panel); may be given
 };
 
-enum { WINOGRAD_TILES = 16, WINOGRAD_TAPS = 32 };  // tiles of a chunk; source channels whose taps are transformed at a time
+enum {
+    WINOGRAD_TILES = 16,   // of a chunk
+    WINOGRAD_TAPS = 32,    // source channels whose taps are transformed at a time
+    WINOGRAD_CHAIN = 128,  // source channels that are summed up before they are added to the others: a shorter chain rounds less
+};
 
 static int64_t winograd_points(const winograd *p) { return (p->m + 2) * (p->m + 2); }
 static int64_t whole_vectors(int64_t n) { return ceil_div(n, VLEN) * VLEN; }
@@ -219,22 +223,25 @@ static int winograd_chunk(void *context, int64_t chunk) {
     for (int64_t index = panel.begin; index < panel.end; index++) {
         const range columns = panel_columns(p->result_channels, index);
         const int64_t width = columns.end - columns.begin;
-        const run all_channels = {0, p->source_channels};
         for (int64_t point = 0; point < points; point++) {
             const range with = tiles_with_point(&block, point / (p->m + 2), point % (p->m + 2));
-            const product of_point = {
-                .a = block.v + point * block.v_point,
-                .a_row = block.v_row + with.begin,
-                .runs = &all_channels,
-                .n_runs = 1,
-                .a_step = 1,
-                .b = taps_of_panel(p, index) + point * taps_of_point(p, width),
-                .b_stride = width,
-                .y = block.y + point * width,
-                .y_row = block.y_row + with.begin,
-                .columns = width,
-            };
-            multiply_rows(&of_point, with.end - with.begin);
+            for (int64_t c = 0; c < p->source_channels; c += WINOGRAD_CHAIN) {
+                const run chain = {0, min_i64(WINOGRAD_CHAIN, p->source_channels - c)};
+                const product of_point = {
+                    .a = block.v + point * block.v_point + c,
+                    .a_row = block.v_row + with.begin,
+                    .runs = &chain,
+                    .n_runs = 1,
+                    .a_step = 1,
+                    .b = taps_of_panel(p, index) + point * taps_of_point(p, width) + c * width,
+                    .b_stride = width,
+                    .accumulate = c > 0,
+                    .y = block.y + point * width,
+                    .y_row = block.y_row + with.begin,
+                    .columns = width,
+                };
+                multiply_rows(&of_point, with.end - with.begin);
+            }
         }
         const range used = {columns.begin, min_i64(columns.end, p->result_channels)};
         for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + t * block.y_tile, width, used);

@@ -42,6 +42,7 @@ CASES = {
     "all the padding there may be": ((1, 5, 6, 10), 21, ((2, 2), (2, 2))),
     "one channel": ((4, 11, 11, 1), 1, "same"),
     "many channels": ((1, 6, 6, 200), 150, "same"),
+    "hundreds of channels": ((1, 8, 8, 512), 40, "same"),
     "several chunks of tiles, the last one short": ((1, 57, 61, 5), 7, "same"),
     "a row of tiles longer than a chunk": ((1, 4, 203, 6), 5, "same"),
     "several groups of tiles, and panels": ((11, 30, 31, 40), 50, "valid"),
