@@ -142,6 +142,8 @@ EXPECTED: dict[str, dict[str, list[float]]] = {
     },
 }
 
+#: What Keras on JAX says with NumPy 2.
+keras_may_warn = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 #: Keras compiles for longer than these models train.
 COMPILING = {"keras": {"jit_compile": False}}
 
@@ -199,7 +201,7 @@ def test_history_is_that_of_keras(name: str) -> None:
         np.testing.assert_allclose(got[key], values, rtol=2e-4, err_msg=key)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras on JAX, with NumPy 2
+@keras_may_warn
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_numbers_are_those_of_the_installed_keras(name: str) -> None:
     pytest.importorskip("keras")
@@ -334,6 +336,7 @@ def test_fifty_losses_are_those_of_keras(name: str) -> None:
     assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])  # it learns, so the agreement says something
 
 
+@keras_may_warn
 @pytest.mark.parametrize("name", MODELS)
 def test_fifty_losses_are_those_of_the_installed_keras(name: str) -> None:
     pytest.importorskip("keras")
