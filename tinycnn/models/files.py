@@ -52,10 +52,10 @@ def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = T
 
 
 def _built_optimizer(model: Any) -> Any:
-    """The optimizer with its state, as a training step would build it; None if the model is not compiled or has nothing to train."""
-    if not model.compiled or not model.trainable_variables:
+    """The optimizer with its state, as a training step would build it; None if the model is not compiled."""
+    if not model.compiled:
         return None
-    if not model.optimizer.built:
+    if model.trainable_variables and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return model.optimizer
 
