@@ -142,7 +142,7 @@ def _from_config(config: Mapping[str, Any], size: float = math.inf) -> Any:
     from tinycnn.models.model import Model  # which has `save`, and so imports this module
 
     try:
-        with budget.limited(size // 2):  # float16 is the smallest
+        with budget.limited(size / 2):  # float16 is the smallest
             model = deserialize("layer", from_keras(config))
             if not isinstance(model, Model):
                 raise DataError(f"config must be a model's, got {type(model).__name__}")
