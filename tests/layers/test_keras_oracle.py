@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import os
 from typing import Any
 
 import numpy as np
 import pytest
 
-if importlib.util.find_spec("keras") is None or importlib.util.find_spec("jax") is None:
-    pytest.skip("needs Keras on JAX", allow_module_level=True)
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
-import keras
-
 from tinycnn import layers
 from tinycnn.autograd import Tensor
 from tinycnn.layers import Layer
 
+keras = pytest.importorskip("keras")
 if keras.backend.backend() != "jax":
     pytest.skip("needs Keras on JAX", allow_module_level=True)
 

@@ -68,7 +68,7 @@ COPIES = [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(mode
 
 def trained(make: Any) -> models.Model:
     model = make()
-    model.compile("adam", "mse", metrics=["mae"])
+    model.compile("adam", "mse", metrics=["mae"], steps_per_execution=2)
     model.fit(X, Y, batch_size=4, verbose=0)
     return model
 
@@ -79,6 +79,8 @@ def test_a_copy_goes_on_like_the_original(make, duplicate) -> None:
     model = trained(make)
     twin = duplicate(model)
     assert (type(twin), twin.name) == (type(model), model.name)
+    assert twin.metrics_names == model.metrics_names == ["loss", "mae"]
+    assert twin.steps_per_execution == model.steps_per_execution == 2
     assert not {id(w) for w in twin.weights} & {id(w) for w in model.weights}
     np.testing.assert_array_equal(twin.predict(X, verbose=0), model.predict(X, verbose=0))
     assert twin.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)

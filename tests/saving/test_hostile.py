@@ -157,6 +157,14 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
         edited(lambda c: c["compile_config"]["optimizer"]["config"].update(learning_rate="fast")),
         "compile_config.*learning_rate",
     ),
+    "steps that are none": (
+        edited(lambda c: c["compile_config"].update(steps_per_execution="x")),
+        "compile_config: steps_per_execution must",
+    ),
+    "an array that is none": (
+        edited(lambda c: layer(c, 3)["config"].update(units={"class_name": "__numpy__", "config": {"value": [[1], "x"]}})),
+        "units must be",
+    ),
     "deep nesting": (edited(lambda c: layer(c, 3)["config"].update(units=json.loads("[" * 900 + "]" * 900))), "config|nested"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -183,4 +184,18 @@ def test_the_front_door() -> None:
     assert saving.save_model is save_model
     with pytest.raises(AttributeError, match="no attribute 'load_pickle'"):
         saving.load_pickle  # noqa: B018
-    assert isinstance(model_from_json(network().to_json()), Model)
+    again = model_from_json(network().to_json())
+    assert isinstance(again, Sequential)
+    assert all(np.any(w != 0) for w in (again.weights[0].numpy(), again.weights[2].numpy()))  # drawn anew
+
+
+def test_the_default_of_training_is_not_taken_for_a_wish() -> None:
+    """Keras writes `training` beside the calls of layers that were told none, but not beside those of normalisation."""
+    x = Input((3,))
+    config = json.loads(Model(x, BatchNormalization(momentum=0.0)(Dropout(0.5)(x))).to_json())
+    for entry in config["config"]["layers"][1:]:
+        entry["inbound_nodes"][0]["kwargs"] = {"training": False}
+    model = model_from_json(json.dumps(config))
+    assert np.any(model(X + 2, training=True).numpy() == 0)
+    np.testing.assert_array_equal(model.layers[-1].moving_mean.numpy(), 0)
+    np.testing.assert_allclose(model(X, training=False).numpy(), X / np.sqrt(1.001), rtol=1e-6)

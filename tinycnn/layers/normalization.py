@@ -42,6 +42,11 @@ class _Normalization(Layer):
         """axis -> the size that weights along it have."""
         return {i: known_size(input_shape, i, self.who) for i in normalize_axes(axis, len(input_shape))}
 
+    def _shape_along(self, input_shape: Shape, axis: Axes) -> tuple[int, ...]:
+        """The shape of a weight along one axis or several, as Keras has it: sorted by the numbers as they were given, -1 before 1."""
+        axes = [axis] if isinstance(axis, int) else sorted(axis)
+        return tuple(known_size(input_shape, normalize_axis(one, len(input_shape)), self.who) for one in axes)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
@@ -218,7 +223,7 @@ class LayerNormalization(_Affine):
 
     def build(self, input_shape: Shape) -> None:
         sizes = self._sizes(input_shape, self.axis)
-        self._add_scale_and_offset(tuple(sizes.values()))
+        self._add_scale_and_offset(self._shape_along(input_shape, self.axis))
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -306,7 +311,7 @@ class RMSNormalization(_Normalization):
 
     def build(self, input_shape: Shape) -> None:
         sizes = self._sizes(input_shape, self.axis)
-        self.scale = self.add_weight(tuple(sizes.values()), "ones", name="scale")
+        self.scale = self.add_weight(self._shape_along(input_shape, self.axis), "ones", name="scale")
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
 
     def call(self, inputs: Tensor) -> Tensor:

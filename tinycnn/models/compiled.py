@@ -85,7 +85,8 @@ class Compiled(Layer):
         if self._objective is None:
             return None
         fused = "auto" if self._fuses else False
-        return {"optimizer": serialize(self.optimizer), **self._objective.get_config(), "run_eagerly": False, "jit_compile": fused}
+        how = {"run_eagerly": False, "steps_per_execution": self.steps_per_execution, "jit_compile": fused}
+        return {"optimizer": serialize(self.optimizer), **self._objective.get_config(), **how}
 
     @property
     def metrics(self) -> list[Any]:

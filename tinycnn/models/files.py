@@ -52,10 +52,10 @@ def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = T
 
 
 def _built_optimizer(model: Any) -> Any:
-    """The optimizer with its state, as a training step would build it; None if the model is not compiled or has nothing to train."""
-    if not model.compiled or not model.trainable_variables:
+    """The optimizer with its state, as a training step would build it; None if the model is not compiled."""
+    if not model.compiled:
         return None
-    if not model.optimizer.built:
+    if model.trainable_variables and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return model.optimizer
 
@@ -142,7 +142,7 @@ def _from_config(config: Mapping[str, Any], size: float = math.inf) -> Any:
     from tinycnn.models.model import Model  # which has `save`, and so imports this module
 
     try:
-        with budget.limited(size // 2):  # float16 is the smallest
+        with budget.limited(size / 2):  # float16 is the smallest
             model = deserialize("layer", from_keras(config))
             if not isinstance(model, Model):
                 raise DataError(f"config must be a model's, got {type(model).__name__}")

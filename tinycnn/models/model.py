@@ -85,14 +85,15 @@ class Model(Trainer):
 
     # ---- copies
     def extra_state(self) -> dict[str, Any]:
-        """How the model is compiled, and where its optimizer is."""
-        has_slots = self.compiled and self.optimizer.built
-        return {"compile": self.get_compile_config(), "optimizer": self.optimizer.get_state() if has_slots else None}
+        """How the model is compiled, the shapes that its metrics were chosen for, and where its optimizer is."""
+        state = self.optimizer.get_state() if self.compiled and self.optimizer.built else None
+        return {"compile": self.get_compile_config(), "shapes": self.objective_shapes, "optimizer": state}
 
     def restore_extra_state(self, state: Any) -> None:
         """Compile the model as another one was."""
         if state["compile"] is not None:
             self.compile(**state["compile"])
+            self.objective_shapes = state["shapes"]
         if state["optimizer"] is not None:
             self.optimizer.build(self.trainable_variables)
             self.optimizer.set_state(state["optimizer"])

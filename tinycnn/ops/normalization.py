@@ -98,7 +98,7 @@ def layer_normalization(
 
     Args:
         x: any shape.
-        gamma, beta: of the sizes of x along `axis`, in the order of the axes; None for none.
+        gamma, beta: of the sizes of x along `axis`, in any order, but with the cells in the order of x's axes; None for none.
         axis: an int or several.
         epsilon: >= 0; default `config.epsilon`.
 
@@ -124,7 +124,7 @@ def _along(vector: TensorLike, x: Tensor, axis: Axes, name: str) -> Tensor:
     axes = normalize_axes(axis, x.ndim)
     weight = convert_to_tensor(vector, x.dtype)
     sizes = tuple(x.shape[i] for i in axes)
-    if weight.shape != sizes:
+    if sorted(weight.shape) != sorted(sizes):
         raise ShapeError(f"{name} must have shape {sizes} for inputs of shape {x.shape} and axis {axis}, got {weight.shape}")
     return array.reshape(weight, [n if i in axes else 1 for i, n in enumerate(x.shape)])
 

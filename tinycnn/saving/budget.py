@@ -18,6 +18,7 @@ _MAX_TRIAL = 1 << 26
 
 class _Left(threading.local):
     cells: float = math.inf
+    trusted: bool = True
 
 
 _left = _Left()
@@ -25,12 +26,13 @@ _left = _Left()
 
 @contextlib.contextmanager
 def limited(cells: float) -> Iterator[None]:
-    """Inside of the block, and in this thread, weights may have so many cells all together."""
-    before, _left.cells = _left.cells, cells
+    """Inside of the block, and in this thread, weights may have so many cells all together, and come from a file unless that is inf."""
+    before = _left.cells, _left.trusted
+    _left.cells, _left.trusted = cells, False
     try:
         yield
     finally:
-        _left.cells = before
+        _left.cells, _left.trusted = before
 
 
 def check_trial(shapes: Sequence[Sequence[int]]) -> None:
@@ -39,7 +41,7 @@ def check_trial(shapes: Sequence[Sequence[int]]) -> None:
     Raises:
         DataError: a model from a file wants absurdly many cells, in one of them or in what they broadcast to.
     """
-    if _left.cells == math.inf:
+    if _left.trusted:
         return
     largest = [max(sizes) for sizes in itertools.zip_longest(*map(reversed, shapes), fillvalue=1)]
     if math.prod(largest) > _MAX_TRIAL:

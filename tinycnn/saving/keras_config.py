@@ -58,6 +58,8 @@ _NO_DTYPE = ("constraint", "initializer", "loss", "metric", "regularizer", "sche
 #: The objects in a compile config.
 _COMPILED = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
 _MAX_LAYERS = 10_000
+#: Layers for which a file of Keras's has `training` only where they were told it.
+_TELL_TRAINING = ("BatchNormalization", *_MODELS)
 #: Classes that stand for a plain value here, and what in their configs that is.
 _VALUES = {"DTypePolicy": "name", "FloatDTypePolicy": "name", "Policy": "name", "__numpy__": "value", "__tensor__": "value"}
 _LAMBDA = "it holds Python code (a Lambda layer or a lambda), which is never run from a file: make it a class or function, and register it"
@@ -159,6 +161,8 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if not isinstance(config, Mapping):
         raise DataError(f"{who}: its config must be a dict, got {type(config).__name__}")
     others = {key: part for key, part in value.items() if key in ("name", "inbound_nodes")}
+    if isinstance(others.get("inbound_nodes"), list):
+        others["inbound_nodes"] = [_node_from_keras(node, name) for node in others["inbound_nodes"]]
     if str(value.get("module")).startswith(MODULE):
         return {"class_name": "Operation", "config": Placed(op_from_keras(name, config, who), who), **others}
     registered = next((n for n in (value.get("registered_name"), name) if get_registered_object(n) is not None), None)
@@ -171,6 +175,16 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if not (isinstance(cls, type) and issubclass(cls, Configurable)):
         raise DataError(f"{who}: this {kind} cannot be made from a config")
     return {"class_name": name, "config": Placed(_arguments(cls, config, kind, who, place), who), **others}
+
+
+def _node_from_keras(node: Any, name: str) -> Any:
+    """A call of a layer, without the `training` that Keras writes where it was told none: the default of the layer's `call`."""
+    kwargs = node.get("kwargs") if isinstance(node, Mapping) else None
+    if not isinstance(kwargs, Mapping) or "training" not in kwargs or name in _TELL_TRAINING:
+        return node
+    default = name.startswith("Random") or name in ("CenterCrop", "Resizing")
+    kept = kwargs["training"] is not default
+    return {**node, "kwargs": {key: value for key, value in kwargs.items() if key != "training" or kept}}
 
 
 def _named(config: Any) -> str:
@@ -241,7 +255,8 @@ def compile_from_keras(config: Mapping[str, Any]) -> dict[str, Any]:
 
         return _by_output(one, config.get(key), _COMPILED[key])
 
-    return {key: translate(key) for key in _COMPILED} | {"loss_weights": config.get("loss_weights")}
+    steps = config.get("steps_per_execution") or 1
+    return {key: translate(key) for key in _COMPILED} | {"loss_weights": config.get("loss_weights"), "steps_per_execution": steps}
 
 
 def _named_object(name: str, kind: str, place: str) -> Any:
