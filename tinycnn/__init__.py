@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         callbacks,
         config,
         constraints,
+        data,
         datasets,
         initializers,
         layers,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tinycnn.kernels.select import available_backends, backend, get_num_threads, set_num_threads, show_config, use_backend
     from tinycnn.layers import Input, KerasTensor
     from tinycnn.models import Model, Sequential
+    from tinycnn.ops import from_dlpack
 
 __all__ = [
     "Input",
@@ -58,8 +60,10 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
+    "data",
     "datasets",
     "errors",
+    "from_dlpack",
     "get_num_threads",
     "initializers",
     "layers",
@@ -88,6 +92,7 @@ _HOMES = {
     "Sequential": "tinycnn.models",
     "Tensor": "tinycnn.ops",  # through ops, which gives Tensor its operators
     "Variable": "tinycnn.ops",
+    "from_dlpack": "tinycnn.ops",
     "no_grad": "tinycnn.autograd",
     **dict.fromkeys(
         ("available_backends", "backend", "get_num_threads", "set_num_threads", "show_config", "use_backend"), "tinycnn.kernels.select"

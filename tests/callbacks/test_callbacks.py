@@ -22,10 +22,14 @@ from tinycnn.callbacks import (
     LearningRateScheduler,
     ModelCheckpoint,
     ReduceLROnPlateau,
+    SwapEMAWeights,
     TerminateOnNaN,
 )
 from tinycnn.layers import Dense, Input
 from tinycnn.models import Sequential
+from tinycnn.optimizers import SGD
+from tinycnn.saving import load_model
+from tinycnn.utils import set_random_seed
 
 X = np.sin(np.arange(60.0)).reshape(20, 3)
 Y = X[:, :1]
@@ -38,17 +42,17 @@ def regression() -> Sequential:
 
 
 class FakeModel:
-    """Enough of a model for a callback driven by hand; its weights are the number of the epoch."""
+    """Enough of a model for a callback driven by hand; its weights are [the number of the epoch]."""
 
     def __init__(self) -> None:
         self.stop_training = False
         self.optimizer = SimpleNamespace(learning_rate=1.0)
-        self.weights = 0
+        self.weights: list[int] = []
 
-    def get_weights(self) -> int:
+    def get_weights(self) -> list[int]:
         return self.weights
 
-    def set_weights(self, weights: int) -> None:
+    def set_weights(self, weights: list[int]) -> None:
         self.weights = weights
 
 
@@ -60,7 +64,7 @@ def drive(callback: Callback, values: list[float], name: str = "val_loss") -> Fa
     callback.on_train_begin()
     for epoch, value in enumerate(values):
         callback.on_epoch_begin(epoch)
-        model.weights = epoch
+        model.weights = [epoch]
         callback.on_epoch_end(epoch, {name: value})
         if model.stop_training:
             break
@@ -98,13 +102,15 @@ def test_only_overridden_hooks_are_called_and_old_names_count() -> None:
             seen.append(f"batch {batch}")
 
     hooks = CallbackList([Old(), LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(f"epoch {epoch}"))], None, {"steps": 3})
-    assert hooks.has("on_train_batch_end")
-    assert not hooks.has("on_train_batch_begin")
+    assert len(hooks.functions("on_train_batch_end")) == 1
+    assert hooks.functions("on_train_batch_begin") == []
     hooks.call("on_train_batch_end", 4, {})
     hooks.call("on_epoch_end", 2, {})
     hooks.call("on_predict_end")
     assert seen == ["batch 4", "epoch 2"]
     assert hooks.callbacks[0].params == {"steps": 3}
+    regression().fit(X, Y, batch_size=10, verbose=0, callbacks=hooks)
+    assert seen[2:] == ["batch 0", "batch 1", "epoch 0"]
     with pytest.raises(errors.ArgumentError, match="on_epoch_ends"):
         LambdaCallback(on_epoch_ends=print)
     with pytest.raises(errors.DTypeError):
@@ -121,7 +127,8 @@ def test_only_overridden_hooks_are_called_and_old_names_count() -> None:
         ({"mode": "max"}, [1, 2, 1], 2, 1),
         ({"monitor": "val_acc"}, [0.1, 0.3, 0.2], 2, 1),
         ({"start_from_epoch": 3}, [3, 4, 5, 6, 7], 4, 3),
-        ({"baseline": 1.0, "patience": 2}, [3, 2, 1.5, 0.5], 1, 1),
+        ({"baseline": 1.0, "patience": 2}, [3, 2, 1.5, 0.5], 0, 3),
+        ({"baseline": 1.0, "patience": 2}, [3, 2, 2, 0.5], 2, 1),
         ({"patience": 9}, [3, 2, 1], 0, 2),
         ({"patience": 1}, [math.nan, math.nan, 1], 1, 0),
     ],
@@ -131,7 +138,7 @@ def test_early_stopping(arguments, values, stopped, best) -> None:
     name = "val_accuracy" if arguments.get("monitor") == "val_acc" else "val_loss"
     model = drive(callback, values, name)
     assert callback.stopped_epoch == stopped
-    assert model.weights == callback.best_epoch == best
+    assert model.weights == [callback.best_epoch] == [best]
     assert model.stop_training == bool(stopped)
 
 
@@ -155,6 +162,25 @@ def test_monitors_must_be_known() -> None:
         regression().fit(X, Y, verbose=0, callbacks=[EarlyStopping()])
 
 
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("val_loss", "min"),
+        ("accuracy", "max"),
+        ("val_top_k_categorical_accuracy", "max"),
+        ("auc_3", "max"),
+        ("val_precision_at_recall", "max"),
+        ("cosine_similarity", "max"),
+        ("head_mean_absolute_error", "min"),
+        ("binary_crossentropy", "min"),
+        ("false_negatives_1", "min"),
+        ("logcosh", "min"),
+    ],
+)
+def test_the_direction_is_known_from_the_name(name: str, mode: str) -> None:
+    assert EarlyStopping(name).mode == mode
+
+
 # ---- learning rate
 def test_reduce_on_plateau() -> None:
     callback = ReduceLROnPlateau(factor=0.5, patience=2, cooldown=1, min_lr=0.2)
@@ -170,6 +196,8 @@ def test_learning_rate_scheduler() -> None:
     model = regression()
     history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[LearningRateScheduler(lambda epoch, rate: rate * 0.5)]).history
     assert history["learning_rate"] == pytest.approx([0.005, 0.0025, 0.00125])
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: 0.5 / (epoch + 1))]).history
+    assert history["lr"] == [0.5, 0.25]
     with pytest.raises(errors.DTypeError, match="number"):
         model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch, rate: "small")])
 
@@ -205,11 +233,57 @@ def test_checkpoints_by_batch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"save_weights_only": False}, {"filepath": "a.keras"}, {"save_freq": 0}, {"save_freq": "batch"}, {"mode": "good"}]
+    "arguments",
+    [
+        {"filepath": "a.keras", "save_weights_only": True},
+        {"filepath": "a.ckpt"},
+        {"save_freq": 0},
+        {"save_freq": "batch"},
+        {"mode": "good"},
+    ],
 )
 def test_checkpoints_refuse_what_they_cannot_do(arguments) -> None:
     with pytest.raises(errors.ArgumentError):
         ModelCheckpoint(**({"filepath": "a.npz", "save_best_only": True} | arguments))
+
+
+@pytest.mark.parametrize("end", ["keras", "weights.h5", "npz"])
+def test_checkpoints_of_whole_models_and_folders(tmp_path: Path, end: str) -> None:
+    model = regression()
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "new" / f"{{epoch}}.{end}")])
+    assert sorted(os.listdir(tmp_path / "new")) == [f"1.{end}", f"2.{end}"]
+    path = tmp_path / "new" / f"2.{end}"
+    if end == "keras":
+        again = load_model(path)
+    else:
+        again = regression()
+        again.load_weights(path)
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_a_checkpoint_without_the_monitored_value_is_saved_all_the_same(tmp_path: Path) -> None:
+    """As in Keras 3.15."""
+    with pytest.warns(UserWarning, match="'val_loss'"):
+        regression().fit(X, Y, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "a.npz", save_best_only=True)])
+    assert os.listdir(tmp_path) == ["a.npz"]
+
+
+def test_the_last_good_checkpoint_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = regression()
+    path = tmp_path / "a.npz"
+    model.fit(X, Y, verbose=0, callbacks=[ModelCheckpoint(path)])
+    good = model.get_weights()
+    with pytest.warns(UserWarning, match="not finite"):
+        model.fit(X, np.full_like(Y, np.nan), epochs=3, verbose=0, callbacks=[ModelCheckpoint(path), TerminateOnNaN()])
+    assert np.isnan(model.get_weights()[0]).all()
+    assert "Batch 0" in capsys.readouterr().out
+    model.load_weights(path)
+    np.testing.assert_array_equal(model.get_weights()[0], good[0])
+    model.set_weights([np.full_like(w, np.inf) for w in good])
+    checkpoint = ModelCheckpoint(path)
+    checkpoint.set_model(model)
+    with pytest.warns(UserWarning, match="not finite"):
+        checkpoint.on_epoch_end(0, {"loss": 1.0})
 
 
 def test_a_checkpoint_path_with_an_unknown_name(tmp_path: Path) -> None:
@@ -260,6 +334,107 @@ def test_terminate_on_nan(capsys: pytest.CaptureFixture[str]) -> None:
     callback.on_train_batch_end(2, {"loss": math.inf})
     assert model.stop_training
     assert "Batch 2" in capsys.readouterr().out
+    with pytest.raises(errors.DataError, match="batch 3: the loss is nan"):
+        strict = TerminateOnNaN(raise_error=True)
+        strict.on_train_batch_end(2, {"loss": 1.0})
+        strict.on_train_batch_end(3, {"loss": math.nan})
+
+
+def averaged() -> Sequential:
+    set_random_seed(0)
+    model = Sequential([Input((3,)), Dense(2), Dense(1)])
+    model.compile(SGD(0.1, use_ema=True, ema_momentum=0.9), "mse")
+    return model
+
+
+def test_evaluation_by_averages() -> None:
+    """Averages kept by hand, from the weights after each step."""
+    model = averaged()
+    averages: list[np.ndarray] = []
+    seen: list[list[np.ndarray]] = []
+
+    class Follow(Callback):
+        def on_train_batch_end(self, batch, logs=None) -> None:
+            weights = model.get_weights()
+            averages[:] = [0.9 * a + 0.1 * w for a, w in zip(averages, weights, strict=True)] if averages else weights
+
+        def on_test_begin(self, logs=None) -> None:
+            seen.append(model.get_weights())
+
+        def on_test_end(self, logs=None) -> None:
+            seen.append(model.get_weights())
+
+    raw: list[list[np.ndarray]] = []
+    note = LambdaCallback(on_epoch_end=lambda epoch, logs: raw.append(model.get_weights()))
+    model.fit(X, Y, batch_size=5, epochs=3, verbose=0, validation_data=(X, Y), callbacks=[SwapEMAWeights(), Follow(), note])
+    assert len(seen) == 6
+    for got, wanted in zip(seen[4], averages, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5)
+    for got, wanted in zip(seen[5], raw[2], strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    for got, wanted in zip(model.get_weights(), averages, strict=True):  # where a training with averages ends
+        np.testing.assert_allclose(got, wanted, rtol=1e-5)
+
+
+def test_checkpoints_of_averages(tmp_path: Path) -> None:
+    plain, swapped = averaged(), averaged()
+    for model, callbacks in ((plain, []), (swapped, [SwapEMAWeights(swap_on_epoch=True), ModelCheckpoint(tmp_path / "{epoch}.npz")])):
+        set_random_seed(1)
+        model.fit(X, Y, batch_size=5, epochs=3, verbose=0, callbacks=callbacks)
+    for got, wanted in zip(swapped.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    swapped.load_weights(tmp_path / "3.npz")
+    np.testing.assert_array_equal(swapped.get_weights()[0], plain.get_weights()[0])
+
+
+def test_averages_leave_the_model_when_a_validation_is_interrupted() -> None:
+    model = averaged()
+
+    def interrupt(batch, logs) -> None:
+        raise KeyboardInterrupt
+
+    raw: list[list[np.ndarray]] = []
+    callbacks = [
+        SwapEMAWeights(),
+        LambdaCallback(on_test_batch_end=interrupt, on_train_batch_end=lambda batch, logs: raw.append(model.get_weights())),
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=5, verbose=0, validation_data=(X, Y), callbacks=callbacks)
+    np.testing.assert_array_equal(model.get_weights()[0], raw[-1][0])
+    with pytest.raises(errors.ArgumentError, match="use_ema"):
+        regression().evaluate(X, Y, verbose=0, callbacks=[SwapEMAWeights()])
+
+
+def test_callbacks_that_come_last_and_hear_of_interrupts() -> None:
+    seen: list[str] = []
+
+    class Last(Callback):
+        comes_last = True
+
+        def on_epoch_begin(self, epoch, logs=None) -> None:
+            seen.append("last")
+
+        def on_interrupt(self) -> None:
+            seen.append("interrupted")
+
+        def on_train_end(self, logs=None) -> None:
+            seen.append("never")
+
+    first = LambdaCallback(lambda epoch, logs: seen.append("first"), on_train_batch_begin=lambda batch, logs: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        regression().fit(X, Y, verbose=0, callbacks=[Last(), first])
+    assert seen == ["first", "last", "interrupted"]
+
+
+def test_a_history_is_a_table() -> None:
+    pandas = pytest.importorskip("pandas")
+    model = regression()
+    history = model.fit(X, Y, epochs=3, initial_epoch=1, verbose=0)
+    frame = pandas.DataFrame(history.history, index=history.epoch)
+    assert list(frame.columns) == ["loss", "mae"]
+    assert list(frame.index) == [1, 2]
+    assert history.model is model
+    assert history.params == {"epochs": 3, "steps": 1, "verbose": 0, "validation": False}
 
 
 @pytest.mark.parametrize(("verbose", "lines"), [(0, 0), (1, 4), (2, 4), ("auto", 4)])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinycnn import Tensor, errors
+from tinycnn import Tensor, errors, random
 from tinycnn.data import (
     ArrayBatches,
     ArrayData,
@@ -47,6 +47,34 @@ def test_lists_and_dicts() -> None:
     for value, error in (({"a": ROWS}, errors.ArgumentError), (3.0, errors.ShapeError), (["a"], errors.DTypeError)):
         with pytest.raises(error):
             flatten(value, "x", ["a", "b"])
+
+
+def test_nothing_is_cast_before_its_batch_comes() -> None:
+    for array in (ROWS, ROWS.astype(np.float16), ROWS.astype(">i4"), ROWS.astype(np.uint8)):
+        assert np.shares_memory(flatten(array, "x")[0][0], array)
+    with pytest.raises(errors.DTypeError):
+        flatten(ROWS.astype(complex), "x")
+
+
+def test_torch_tensors_are_shared() -> None:
+    torch = pytest.importorskip("torch")
+    tensor = torch.arange(12.0).reshape(6, 2)
+    for value in (tensor, [tensor], {"a": tensor}):
+        assert np.shares_memory(flatten(value, "x")[0][0], tensor.numpy())
+    assert [a.shape for a in flatten([tensor, tensor[:, 0]], "x")[0]] == [(6, 2), (6,)]
+    assert not is_stream(tensor)
+    with pytest.raises(errors.DTypeError, match="grad"):
+        flatten(tensor.requires_grad_(), "x")
+
+
+def test_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1.0, 2.0], "b": [3, 4]})
+    np.testing.assert_array_equal(flatten(frame, "x")[0][0], [[1, 3], [2, 4]])
+    np.testing.assert_array_equal(flatten(frame["b"], "y")[0][0], [[3], [4]])
+    assert not is_stream(frame)
+    with pytest.raises(errors.DTypeError):
+        flatten(pandas.DataFrame({"a": ["x"]}), "x")
 
 
 def test_what_a_stream_is() -> None:
@@ -130,6 +158,25 @@ def test_the_order_comes_from_the_seed() -> None:
     assert orders[0][0] != orders[0][1]
 
 
+@given(n=st.integers(1, 40), size=st.integers(1, 50))
+@settings(deadline=None, max_examples=40)
+def test_shuffling_whole_batches(n: int, size: int) -> None:
+    orders = [batch.x[0].tolist() for batch in ArrayBatches(data(np.arange(float(n))), size, shuffle="batch", dtype="float64")]
+    blocks = [list(range(start, min(start + size, n))) for start in range(0, n, size)]
+    assert sorted(orders) == blocks
+    assert n % size == 0 or orders[-1] == blocks[-1]
+
+
+@given(n=st.integers(1, 30), size=st.integers(1, 8), skip=st.integers(0, 40), shuffle=st.sampled_from([False, True, "batch"]))
+@settings(deadline=None, max_examples=60)
+def test_a_pass_can_begin_anywhere(n: int, size: int, skip: int, shuffle: bool | str) -> None:
+    batches = ArrayBatches(data(np.arange(float(n))), size, shuffle=shuffle, dtype="float64")
+    set_random_seed(1)
+    whole = [batch.x[0].tolist() for batch in batches]
+    set_random_seed(1)
+    assert [batch.x[0].tolist() for batch in batches.start(skip)] == whole[skip:]
+
+
 def test_no_copy_where_none_is_needed() -> None:
     x = ROWS.astype(np.float32)
     for batch in ArrayBatches(data(x), 4, shuffle=False, dtype="float32"):
@@ -147,6 +194,44 @@ def test_epochs_of_some_steps_go_on_where_the_last_stopped() -> None:
     epochs = Epochs(ArrayBatches(data(np.arange(6.0)), 2, shuffle=False, dtype="float64"), 2)
     firsts = [[batch.x[0][0] for batch in epochs] for _ in range(3)]
     assert firsts == [[0, 2], [4, 0], [2, 4]]
+
+
+@given(steps=st.integers(1, 9), before=st.integers(0, 30), whole=st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_another_run_goes_on_at_a_position(steps: int, before: int, whole: bool) -> None:
+    def make() -> Epochs:
+        batches = ArrayBatches(data(np.arange(7.0)), 2, shuffle=True, dtype="float64")
+        return Epochs(batches, None if whole else steps)
+
+    def run(epochs: Epochs, until: int, stop: bool) -> list[list[float]]:
+        seen: list[list[float]] = []
+        while len(seen) < until:
+            for batch in epochs:
+                seen.append(batch.x[0].tolist())
+                if stop and len(seen) == until:
+                    kept.append((epochs.position, random.get_state()))
+                    break
+        return seen
+
+    kept: list[tuple[dict | None, dict]] = []
+    set_random_seed(2)
+    expected = run(make(), before + 20, False)
+    set_random_seed(2)
+    if before:
+        run(make(), before, True)
+        position, state = kept[0]
+    else:
+        position, state = make().position, random.get_state()
+    set_random_seed(77)
+    resumed = make()
+    resumed.position = position
+    random.set_state(state)
+    assert run(resumed, 20, False)[:20] == expected[before : before + 20]
+
+
+def test_a_validation_of_some_steps_sees_the_same_batches() -> None:
+    epochs = Epochs(ArrayBatches(data(np.arange(6.0)), 2, shuffle=False, dtype="float64"), 2, afresh=True)
+    assert [[batch.x[0][0] for batch in epochs] for _ in range(2)] == [[0, 2], [0, 2]]
 
 
 def test_epochs_of_a_generator_end_with_it() -> None:

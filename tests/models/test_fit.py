@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -168,7 +172,7 @@ def test_a_model_must_be_compiled() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"steps_per_execution": 4}, {"jit_compile": "yes"}, {"run_eagerly": True, "jit_compile": True}, {"optimizer": "adman"}]
+    "arguments", [{"steps_per_execution": 0}, {"jit_compile": "yes"}, {"run_eagerly": True, "jit_compile": True}, {"optimizer": "adman"}]
 )
 def test_compile_refuses_what_it_cannot_do(arguments) -> None:
     model = classifier()
@@ -193,6 +197,21 @@ def test_ctrl_c_ends_within_a_batch_and_fit_goes_on_afterwards() -> None:
     assert model.optimizer.iterations == 7
     assert len(model.history.history["loss"]) == 1
     assert len(model.fit(X, ONE_HOT, batch_size=8, epochs=2, verbose=0).history["loss"]) == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_does_not_keep_its_data(fails: bool) -> None:
+    x = X.copy()
+    data = weakref.ref(x)
+    model = classifier()
+    callbacks = [LambdaCallback(on_epoch_end=lambda epoch, logs: fails and 1 / 0)]
+    with pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext():
+        model.fit(x, ONE_HOT, verbose=0, callbacks=callbacks)
+    assert model.fit_data is None
+    assert model.resumption is None
+    del x
+    gc.collect()
+    assert fails or data() is None
 
 
 def test_shuffling_is_a_fresh_permutation_each_epoch() -> None:
@@ -246,7 +265,7 @@ def test_streams_of_batches() -> None:
             model.fit(stream(), verbose=0)
             assert model.optimizer.iterations == 5
             continue
-        model.fit_generator(stream, steps_per_epoch=steps, epochs=2, verbose=0, validation_data=Folder())
+        model.fit_generator(stream, steps_per_epoch=steps, epochs=2, verbose=0, shuffle=False, validation_data=Folder())
         for got, wanted in zip(model.get_weights(), expected.get_weights(), strict=True):
             np.testing.assert_array_equal(got, wanted)
     np.testing.assert_allclose(model.predict(iter([X[:8], X[8:]]), verbose=0), model.predict(X, verbose=0), rtol=1e-6)

@@ -25,6 +25,8 @@ SCENARIOS = {
     "adamw clipped": {"optimizer": ("AdamW", {"learning_rate": 0.01, "clipnorm": 0.1})},
     "sample weight": {"fit": {"sample_weight": SAMPLE_WEIGHT}, "weighted_metrics": ["acc"]},
     "class weight": {"fit": {"class_weight": {0: 1.0, 1: 0.5, 2: 3.0}}},
+    "class weight and split": {"fit": {"class_weight": {0: 1.0, 1: 0.5, 2: 3.0}, "validation_split": 0.3}},
+    "some steps": {"fit": {"steps_per_epoch": 2, "validation_data": (X[:40], ONE_HOT[:40]), "validation_steps": 1, "validation_freq": 2}},
     "validation split": {"fit": {"validation_split": 0.3}},
     "sparse": {"loss": "sparse_categorical_crossentropy", "y": LABELS},
     "mse": {"loss": "mse", "metrics": ["mae"], "fit": {"validation_data": (X[:9], ONE_HOT[:9])}},
@@ -70,6 +72,18 @@ EXPECTED: dict[str, dict[str, list[float]]] = {
     "class weight": {
         "accuracy": [0.32, 0.32, 0.3],
         "loss": [1.793578, 1.346764, 1.352135],
+    },
+    "class weight and split": {
+        "accuracy": [0.342857, 0.314286, 0.314286],
+        "loss": [1.680165, 1.724702, 1.278412],
+        "val_accuracy": [0.333333, 0.333333, 0.333333],
+        "val_loss": [1.482063, 1.186891, 1.226818],
+    },
+    "some steps": {
+        "accuracy": [0.34375, 0.222222, 0.34375],
+        "loss": [1.117262, 1.142451, 1.141251],
+        "val_accuracy": [0.3125],
+        "val_loss": [1.156576],
     },
     "validation split": {
         "accuracy": [0.3428572, 0.3142857, 0.2],

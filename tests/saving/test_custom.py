@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,7 @@ def test_functions(tmp_path: Path) -> None:
     model = Sequential([Input((3,)), Dense(3, activation=squashed)])
     model.compile("sgd", own_loss, metrics=[own_loss, "mae"])
     model.train_on_batch(X, X)
+    assert copy.deepcopy(model).evaluate(X, X, verbose=0) == model.evaluate(X, X, verbose=0)
     model.save(tmp_path / "m.keras")
     with pytest.raises(DataError, match=r"own_loss.*compile=False"):
         load_model(tmp_path / "m.keras")

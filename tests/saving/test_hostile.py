@@ -142,6 +142,7 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no layers": (edited(lambda c: c["config"].update(layers=None)), "must have a list of layers"),
     "a text for a layer": (edited(lambda c: c["config"]["layers"].__setitem__(2, "flatten")), r"config\.layers\[2\] must be a layer"),
     "a text for a config": (edited(lambda c: layer(c, 2).update(config="x")), r"its config must be a dict"),
+    "too many layers": (edited(lambda c: c["config"].update(layers=[layer(c, 2)] * 10_001)), "has 10001 layers"),
     "no model": (lambda c: layer(c, 3), "config must be a model's"),
     "an initializer that is a layer": (
         edited(lambda c: layer(c, 3)["config"].update(kernel_initializer=layer(c, 2))),
@@ -171,8 +172,53 @@ def test_configs(name: str, good: dict[str, bytes], tmp_path: Path) -> None:
 def test_a_config_that_no_weights_limit_is_told_where_it_is_wrong() -> None:
     with pytest.raises(DataError, match="json_string is not JSON"):
         model_from_json("{")
-    with pytest.raises(DataError, match="must describe a model"):
+    with pytest.raises(DataError, match="config must be a model's, got Dense"):
         model_from_json(json.dumps({"class_name": "Dense", "config": {"units": 1}}))
+
+
+def with_op(size: int, **op: Any) -> bytes:
+    """A functional model of two inputs (size, 1) and (1, size), and an op."""
+
+    def tensor(name: str) -> dict[str, Any]:
+        return {"class_name": "__keras_tensor__", "config": {"shape": [], "dtype": "float32", "keras_history": [name, 0, 0]}}
+
+    shapes = {"a": [None, size, 1], "b": [None, 1, size]}
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": n, "batch_shape": s}, "name": n, "inbound_nodes": []} for n, s in shapes.items()
+    ]
+    calls = [{"args": [tensor(name) for name in op.pop("reads")], "kwargs": {}}]
+    layers.append({"module": "keras.src.ops.numpy", **op, "name": "op", "inbound_nodes": calls})
+    ends = {"input_layers": [["a", 0, 0], ["b", 0, 0]], "output_layers": [["op", 0, 0]]}
+    return json.dumps({"class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}).encode()
+
+
+OPS: dict[str, tuple[int, dict[str, Any], str]] = {
+    "a sum that broadcasts": (50_000, {"class_name": "Add", "config": {"name": "op"}, "reads": "ab"}, "may make one of more than"),
+    "large inputs": (10**9, {"class_name": "Sqrt", "config": {"name": "op"}, "reads": "a"}, "may make one of more than"),
+    "repeats": (
+        9,
+        {"class_name": "Repeat", "config": {"name": "op", "repeats": 10**9, "axis": 1}, "reads": "a"},
+        "its arguments would make",
+    ),
+    "padding": (
+        9,
+        {"class_name": "Pad", "config": {"name": "op", "pad_width": [[0, 0], [9999, 9999], [9999, 0]]}, "reads": "a"},
+        "its arguments",
+    ),
+    "no op": (
+        9,
+        {"class_name": "System", "config": {"name": "op"}, "reads": "a"},
+        r"\(class System\) at config.layers\[2\]: tinycnn has no op",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_ops(name: str, good: dict[str, bytes], tmp_path: Path) -> None:
+    size, op, message = OPS[name]
+    path = packed(tmp_path / "bad.keras", [*{**good, "config.json": with_op(size, **op)}.items()])
+    with pytest.raises(DataError, match=rf"bad\.keras: .*{message}"):
+        load_model(path)
 
 
 # ---- the weights

@@ -183,7 +183,20 @@ class Tensor:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if dtype is None or np.dtype(dtype) == self.data.dtype:
             return self.data.copy() if copy else self.data
+        if copy is False:
+            raise ValueError(f"a tensor of dtype {self.dtype} cannot be seen as {np.dtype(dtype)} without a copy")
         return self.data.astype(dtype)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """The values as a DLPack capsule, shared as by `numpy()`: what ``torch.from_dlpack(tensor)`` and others call.
+
+        The array API standard's arguments: https://data-apis.org/array-api/latest/API_specification/generated/array_api.array.__dlpack__.html
+        """
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """(1, 0): the CPU."""
+        return self.data.__dlpack_device__()
 
     #: NumPy ufuncs that are ops of tinycnn: name -> function on Tensors. Filled by `tinycnn.ops`.
     ufuncs: ClassVar[dict[str, Any]] = {}

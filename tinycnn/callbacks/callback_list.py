@@ -18,7 +18,7 @@ class CallbackList:
     """Callbacks at work on one model.
 
     Args:
-        callbacks: in the order they are called.
+        callbacks: in the order they are called; those with `comes_last` after the others.
         model, params: handed to each.
 
     Raises:
@@ -30,16 +30,18 @@ class CallbackList:
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise DTypeError(f"callbacks must hold Callback instances, got {callback!r}")
+        self.callbacks.sort(key=lambda callback: callback.comes_last)
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
+            callback.set_callbacks(self.callbacks)
         self._hooks: dict[str, list[Callable[..., Any]]] = {
             hook: [getattr(c, hook) for c in self.callbacks if _acts_at(c, hook)] for hook in HOOKS
         }
 
-    def has(self, hook: str) -> bool:
-        """Whether any callback acts at `hook`: if none does, the caller need not prepare its arguments."""
-        return bool(self._hooks[hook])
+    def functions(self, hook: str) -> list[Callable[..., Any]]:
+        """What is called at `hook`: if that is nothing, the caller need not prepare its arguments."""
+        return self._hooks[hook]
 
     def call(self, hook: str, *args: Any) -> None:
         """Run `hook` of each callback that overrides it."""

@@ -30,6 +30,8 @@ class EarlyStopping(MonitorCallback):
         best_epoch: the epoch of the best value.
     """
 
+    resumed = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -73,7 +75,7 @@ class EarlyStopping(MonitorCallback):
             self.best_epoch = epoch
             if self.goal is None or self.is_better(value, self.goal):
                 self.wait = 0
-                return
+            return
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 from tinycnn.callbacks.callback import Callback, Logs
 from tinycnn.callbacks.monitor import MonitorCallback
@@ -15,20 +17,21 @@ class LearningRateScheduler(Callback):
     """Sets the learning rate before each epoch; the logs get it as "learning_rate".
 
     Args:
-        schedule: (epoch from 0, present learning rate) -> new learning rate.
+        schedule: (epoch from 0, present learning rate) -> new learning rate; a function of one argument is given the epoch only.
         verbose: 1 says what it set.
 
     Raises:
         DTypeError: at the epoch, if `schedule` does not return a number.
     """
 
-    def __init__(self, schedule: Callable[[int, float], float], verbose: int = 0) -> None:
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
         self.schedule = schedule
+        self._takes_rate = _takes(schedule, 2)
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        rate = self.schedule(epoch, float(self.model.optimizer.learning_rate))
+        rate: Any = self.schedule(epoch, float(self.model.optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)
         try:
             rate = float(rate)
         except (TypeError, ValueError):
@@ -40,6 +43,19 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if isinstance(logs, dict):
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether a function can be called with so many arguments; True if it does not say."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 class ReduceLROnPlateau(MonitorCallback):
@@ -58,6 +74,8 @@ class ReduceLROnPlateau(MonitorCallback):
     Raises:
         ArgumentError: factor is not between 0 and 1.
     """
+
+    resumed = ("best", "wait", "cooldown_counter")
 
     def __init__(
         self,

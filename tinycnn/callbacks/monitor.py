@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from typing import Any
 
@@ -12,8 +13,15 @@ from tinycnn.errors import ArgumentError
 
 __all__ = ["MonitorCallback"]
 
-_LARGER_IS_BETTER = ("acc", "accuracy", "auc", "precision", "recall", "f1", "f1_score", "iou", "r2_score")
-_SMALLER_IS_BETTER = ("loss", "error", "crossentropy", "mse", "mae", "rmse", "mape", "msle", "divergence", "hinge", "learning_rate", "lr")
+#: Ends of the names of metrics, without the number of a second one of its kind.
+_LARGER_IS_BETTER = (
+    *("acc", "accuracy", "auc", "precision", "recall", "f1", "f1_score", "fbeta_score", "iou", "io_u", "r2_score", "similarity"),
+    *("at_precision", "at_recall", "at_sensitivity", "at_specificity", "true_positives", "true_negatives"),
+)
+_SMALLER_IS_BETTER = (
+    *("loss", "error", "entropy", "mse", "mae", "rmse", "mape", "msle", "divergence", "hinge", "huber", "poisson", "cosh"),
+    *("false_positives", "false_negatives", "learning_rate", "lr"),
+)
 
 
 class MonitorCallback(Callback):
@@ -61,7 +69,7 @@ class MonitorCallback(Callback):
 
 def _direction(monitor: str) -> str:
     """ "max" for accuracies and their like, "min" for losses and errors."""
-    name = monitor.removeprefix("val_")
+    name = re.sub(r"_\d+$", "", monitor.removeprefix("val_"))
     if name.endswith(_LARGER_IS_BETTER) or "accuracy" in name:
         return "max"
     if name.endswith(_SMALLER_IS_BETTER):

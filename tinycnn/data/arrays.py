@@ -30,6 +30,8 @@ class ArrayData:
     weights: list[NDArray[Any] | None]
     #: How `x` was given, for models that take lists or dicts.
     structure: Structure = None
+    #: How `y` was given, for training steps of a user's own.
+    y_structure: Structure = None
 
     def __post_init__(self) -> None:
         sizes = {len(array) for array in (*self.x, *self.y, *(w for w in self.weights if w is not None))}
@@ -51,7 +53,7 @@ class ArrayData:
     def __getitem__(self, rows: slice) -> ArrayData:
         """Some of the samples, as views."""
         weights = [None if w is None else w[rows] for w in self.weights]
-        return ArrayData([a[rows] for a in self.x], [a[rows] for a in self.y], weights, self.structure)
+        return ArrayData([a[rows] for a in self.x], [a[rows] for a in self.y], weights, self.structure, self.y_structure)
 
 
 def split_validation(data: ArrayData, fraction: float) -> tuple[ArrayData, ArrayData]:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.ops import convert_to_numpy
+from tinycnn.autograd.tensor import as_supported_array
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 
-__all__ = ["Structure", "flatten", "is_stream", "pack"]
+__all__ = ["Structure", "flatten", "is_indexable", "is_stream", "pack"]
 
 #: How a flat list was given: None for a lone array, `list`, or the keys of a dict.
 Structure: TypeAlias = type[list[Any]] | tuple[str, ...] | None
@@ -21,8 +21,11 @@ Structure: TypeAlias = type[list[Any]] | tuple[str, ...] | None
 def flatten(value: Any, name: str, keys: Sequence[str] | None = None) -> tuple[list[NDArray[Any]], Structure]:
     """`value` as a list of arrays, and how it was given.
 
+    Nothing is cast or copied here: that is done batch by batch, so that a memory-mapped array stays on the disk.
+
     Args:
-        value: an array, a Tensor, numbers in nested lists; or a list or tuple of arrays; or a dict of arrays.
+        value: an array, a Tensor, a DataFrame, a tensor of torch, numbers in nested lists; or a list or tuple of arrays; or a dict of
+            arrays. A Series is one column, (N, 1).
         name: what to call it in errors.
         keys: the names that a dict must have, in their order; default: the dict's own.
 
@@ -44,7 +47,7 @@ def flatten(value: Any, name: str, keys: Sequence[str] | None = None) -> tuple[l
         structure, parts = None, {name: value}
     arrays = []
     for label, part in parts.items():
-        array = convert_to_numpy(part)
+        array = _as_array(part)
         if array.ndim == 0:
             raise ShapeError(f"{label} must have an axis of samples, got a single number")
         arrays.append(array)
@@ -58,13 +61,35 @@ def pack(arrays: Sequence[Any], structure: Structure) -> Any:
     return list(arrays) if structure is list else dict(zip(structure, arrays, strict=True))  # type: ignore[arg-type]
 
 
+def _as_array(value: Any) -> NDArray[Any]:
+    """`value` as an ndarray of a dtype that can be cast to one tinycnn computes with; shared wherever that can be."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        as_supported_array(value[:0])  # the dtype alone
+        return np.asarray(value)
+    if hasattr(value, "iloc") and getattr(value, "ndim", 0) == 1:  # a Series
+        return as_supported_array(value)[:, None]
+    try:
+        return as_supported_array(value)
+    except RuntimeError as error:  # torch: a tensor that wants a gradient
+        raise DTypeError(f"data cannot be made an array of numbers: {error}") from None
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, Tensor)) or hasattr(value, "__array__")
+
+
 def _is_list_of_arrays(value: Any) -> bool:
     """True for [array, array]; false for nested lists of numbers, which are one array."""
-    return isinstance(value, (list, tuple)) and len(value) > 0 and all(isinstance(part, (np.ndarray, Tensor)) for part in value)
+    return isinstance(value, (list, tuple)) and len(value) > 0 and all(_is_array(part) and np.ndim(part) for part in value)
 
 
 def is_stream(x: Any) -> bool:
-    """Whether `x` yields batches - a generator, an iterator, any iterable that is no array - rather than being the data itself."""
-    if isinstance(x, (np.ndarray, Tensor, Mapping, list, tuple, str, bytes)) or hasattr(x, "__array__"):
+    """Whether `x` yields batches - a generator, an iterator, any iterable that is no array, a `PyDataset` - rather than being the data."""
+    if isinstance(x, (Mapping, list, tuple, str, bytes)) or _is_array(x):
         return False
-    return isinstance(x, Iterable) or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+    return isinstance(x, Iterable) or is_indexable(x)
+
+
+def is_indexable(x: Any) -> bool:
+    """Whether batches can be asked for by their number, as of a `PyDataset` or of what looks like one."""
+    return hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches"))

@@ -135,14 +135,14 @@ _SIZES = (64, 192)
 
 
 def _run_on_zeros(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], trial: int) -> Any:
-    def zeros(value: Any) -> Any:
-        if not isinstance(value, KerasTensor):
-            return value
-        unknown = (_BATCHES[trial], *[_SIZES[trial]] * value.ndim)
-        shape = [m if n is None else n for n, m in zip(value.shape, unknown, strict=False)]
-        budget.check_trial(shape)
-        return Tensor.wrap(np.zeros(shape, value.dtype))
+    def tried(tensor: KerasTensor) -> list[int]:
+        unknown = (_BATCHES[trial], *[_SIZES[trial]] * tensor.ndim)
+        return [m if n is None else n for n, m in zip(tensor.shape, unknown, strict=False)]
 
+    def zeros(value: Any) -> Any:
+        return Tensor.wrap(np.zeros(tried(value), value.dtype)) if isinstance(value, KerasTensor) else value
+
+    budget.check_trial([tried(tensor) for tensor in symbols((args, kwargs))])
     with no_grad():
         results = function(*map_leaves(zeros, args), **map_leaves(zeros, kwargs))
     for result in leaves(results):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from tinycnn import optimizers
 from tinycnn.autograd import no_grad
-from tinycnn.data import ArrayData, pack
+from tinycnn.data import ArrayData, check_count, pack
 from tinycnn.errors import ArgumentError, NotBuiltError
 from tinycnn.layers import Layer, SymbolicTensor
 from tinycnn.layers.shapes import Shape
@@ -25,6 +26,8 @@ class Compiled(Layer):
     #: Set it to end the training (see `Callback`).
     stop_training: bool = False
     optimizer: Any = None
+    #: Batches between two calls of the callbacks' batch hooks.
+    steps_per_execution: int = 1
     _objective: Objective | None = None
     #: Whether layers may run fused (see `fusion`).
     _fuses: bool = False
@@ -52,15 +55,14 @@ class Compiled(Layer):
             metrics: a list of anything `metrics.get` takes; "accuracy" is chosen by the shapes of outputs and targets.
             weighted_metrics: metrics that use sample weights and class weights.
             run_eagerly: as jit_compile=False.
-            steps_per_execution: must be 1: there is no graph to run several steps of.
+            steps_per_execution: batches between two calls of the callbacks' batch hooks. Steps run one by one in any case.
             jit_compile: "auto" and True allow layers to be run fused; False runs them one by one. The results agree within rounding.
             auto_scale_loss: means nothing here: it is for float16.
 
         Raises:
             ArgumentError, DTypeError: naming the argument; what was compiled before stays.
         """
-        if steps_per_execution != 1:
-            raise ArgumentError(f"steps_per_execution must be 1, got {steps_per_execution!r}")
+        check_count(steps_per_execution, "steps_per_execution")
         if jit_compile not in ("auto", True, False):
             raise ArgumentError(f"jit_compile must be 'auto', True or False, got {jit_compile!r}")
         if run_eagerly and jit_compile is True:
@@ -68,6 +70,7 @@ class Compiled(Layer):
         chosen = optimizers.get(optimizer)
         self._objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         self.optimizer = chosen
+        self.steps_per_execution = steps_per_execution
         self._fuses = bool(jit_compile) and not run_eagerly
         self._steps = None
         self.stop_training = False
@@ -78,7 +81,7 @@ class Compiled(Layer):
         return self._objective is not None
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """The arguments of `compile` as plain data; None if it was not called."""
+        """The arguments of `compile` as plain data, functions of the user's own as they are; None if it was not called."""
         if self._objective is None:
             return None
         fused = "auto" if self._fuses else False
@@ -94,28 +97,49 @@ class Compiled(Layer):
         """Names of what `evaluate` returns."""
         return [] if self._objective is None else self._objective.names
 
-    def _compiled(self, method: str) -> Objective:
-        """The objective; NotBuiltError if there is none, or nothing to minimise."""
+    @property
+    def objective_shapes(self) -> Any:
+        """The shapes that losses and metrics were chosen for, plain data; can be set, to choose them before there is data."""
+        return None if self._objective is None else self._objective.shapes
+
+    @objective_shapes.setter
+    def objective_shapes(self, shapes: Any) -> None:
+        if shapes is not None:
+            self._compiled("fit", needs_loss=False).resolve_shapes(self._names_of_outputs(len(shapes)), shapes)
+
+    def _compiled(self, method: str, needs_loss: bool = True) -> Objective:
+        """The objective; NotBuiltError if there is none, or nothing to minimise where that is needed."""
         if self._objective is None:
             raise NotBuiltError(f"{method}() needs a compiled model: call compile(optimizer, loss) first")
-        if not self._objective.has_loss():
+        if needs_loss and not self._objective.has_loss():
             raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
         return self._objective
 
     # ---- data
-    def _admit_inputs(self, data: ArrayData) -> None:
-        """Refuse inputs that do not fit; build the model if it is not."""
-        with undone_on_error(self):
-            self._predicted_shapes(data)
+    def _admit_inputs(self, known: dict[Any, list[Shape]], data: ArrayData) -> list[Shape]:
+        """Refuse inputs that do not fit; build the model if it is not; -> the shapes of the outputs.
 
-    def _admit_targets(self, data: ArrayData) -> None:
+        Args:
+            known: the shapes of outputs for those of inputs that were admitted before, as of a stream's earlier batches; is added to.
+            data: what comes.
+        """
+        key = data.structure, *(array.shape[1:] for array in data.x)
+        if key not in known:
+            with undone_on_error(self):
+                known[key] = self._predicted_shapes(data)
+        return known[key]
+
+    def _admit_targets(self, known: dict[Any, list[Shape]], data: ArrayData) -> None:
         """Refuse inputs or targets that do not fit, before anything is built or changed."""
         if not data.y:
             raise ArgumentError("y must be given")
-        with undone_on_error(self):
-            shapes = self._predicted_shapes(data)
-            names = self.output_names or ([f"output_{i + 1}" for i in range(len(shapes))] if len(shapes) > 1 else ["output"])
-            self._compiled("fit").resolve(names, data.y, shapes)
+        with contextlib.nullcontext() if known else undone_on_error(self):
+            shapes = self._admit_inputs(known, data)
+            self._compiled("fit").resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
+
+    def _names_of_outputs(self, count: int) -> list[str]:
+        """The names of so many outputs; made up where the model does not know them."""
+        return self.output_names or ([f"output_{i + 1}" for i in range(count)] if count > 1 else ["output"])
 
     @property
     def inputs(self) -> list[SymbolicTensor]:

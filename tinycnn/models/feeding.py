@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from tinycnn.data import (
     class_weights_to_sample_weights,
     flatten,
     is_stream,
+    split_validation,
 )
-from tinycnn.errors import ArgumentError, DTypeError, ShapeError
+from tinycnn.errors import ArgumentError, ShapeError
 
 __all__ = ["Feed"]
 
@@ -38,7 +39,7 @@ class Feed:
         finite: whether to look for NaN and infinity first.
     """
 
-    admit: Callable[[ArrayData], None]
+    admit: Callable[[ArrayData], Any]
     input_names: Sequence[str] | None
     output_names: Sequence[str] | None
     dtype: np.dtype[Any]
@@ -52,15 +53,19 @@ class Feed:
             ArgumentError, DTypeError, ShapeError: naming what is wrong with the arguments themselves.
         """
         inputs, structure = flatten(x, "x", self.input_names)
-        targets = [] if y is None else flatten(y, "y", self.output_names)[0]
-        data = ArrayData(inputs, targets, self._weights(sample_weight, targets), structure)
+        targets, y_structure = ([], None) if y is None else flatten(y, "y", self.output_names)
+        data = ArrayData(inputs, targets, self.weights(sample_weight, targets), structure, y_structure)
         if self.finite:
             for name, arrays in data.parts():
                 check_finite(arrays, name)
         return data
 
-    def _weights(self, sample_weight: Any, targets: list[NDArray[Any]]) -> list[NDArray[Any] | None]:
-        """One array of sample weights, or None, for each target."""
+    def weights(self, sample_weight: Any, targets: list[NDArray[Any]]) -> list[NDArray[Any] | None]:
+        """One array of sample weights, or None, for each target.
+
+        Raises:
+            ArgumentError, ShapeError: there are class weights, too; or there is another number of arrays than of targets.
+        """
         if self.class_weight is not None:
             if sample_weight is not None:
                 raise ArgumentError("class_weight and sample_weight cannot be given together")
@@ -69,30 +74,46 @@ class Feed:
             return [class_weights_to_sample_weights(self.class_weight, targets[0])]
         if sample_weight is None:
             return [None] * len(targets)
-        weights = flatten(sample_weight, "sample_weight", self.output_names)[0]
-        if len(weights) not in (1, len(targets)):
-            raise ShapeError(f"sample_weight must be one array or one for each of the {len(targets)} targets, got {len(weights)}")
-        for weight in weights:
-            if weight.dtype.kind not in "fiub":
-                raise DTypeError(f"sample_weight must hold numbers, got dtype {weight.dtype}")
-        return [*weights] * len(targets) if len(weights) == 1 else [*weights]
+        parts = self._by_target(sample_weight, len(targets))
+        return [None if part is None else flatten(part, "sample_weight")[0][0] for part in parts]
 
-    def from_arrays(self, data: ArrayData, batch_size: int | None, shuffle: bool = False) -> ArrayBatches:
+    def _by_target(self, sample_weight: Any, count: int) -> Sequence[Any]:
+        """What was given as the weights of each of so many targets: a dict may leave some out, a lone array is for all."""
+        if isinstance(sample_weight, Mapping):
+            names = self.output_names or list(sample_weight)
+            unknown = set(sample_weight) - set(names)
+            if unknown:
+                raise ArgumentError(f"sample_weight names {sorted(unknown)}, but the outputs are {list(names)}")
+            return [sample_weight.get(name) for name in names]
+        if isinstance(sample_weight, (list, tuple)) and any(p is None or (hasattr(p, "__array__") and np.ndim(p)) for p in sample_weight):
+            if len(sample_weight) not in (1, count):
+                raise ShapeError(f"sample_weight must be one array or one for each of the {count} targets, got {len(sample_weight)}")
+            return [*sample_weight] * count if len(sample_weight) == 1 else sample_weight
+        return [sample_weight] * count
+
+    def split(self, x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[ArrayData, ArrayData]:
+        """The three for training and for validation, of which the latter knows no class weights."""
+        train, held_out = split_validation(self.arrays(x, y, sample_weight), fraction)
+        if self.class_weight is not None:
+            held_out = replace(held_out, weights=[None] * len(held_out.y))
+        return train, held_out
+
+    def from_arrays(self, data: ArrayData, batch_size: int | None, shuffle: bool | str = False) -> ArrayBatches:
         """Admit the data and cut it, into batches of 32 by default."""
         self.admit(data)
         return ArrayBatches(data, 32 if batch_size is None else batch_size, shuffle=shuffle, dtype=self.dtype)
 
-    def from_stream(self, stream: Any) -> StreamBatches:
+    def from_stream(self, stream: Any, shuffle: bool | str = False) -> StreamBatches:
         """Batches that the user makes, each admitted when it comes."""
-        return StreamBatches(stream, lambda parts: self.batch(*parts))
+        return StreamBatches(stream, lambda parts: self.batch(*parts), shuffle)
 
     def batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
         """All of it as one batch, admitted."""
         data = self.arrays(x, y, sample_weight)
         self.admit(data)
-        return next(iter(ArrayBatches(data, data.size, shuffle=False, dtype=self.dtype)))
+        return next(ArrayBatches(data, data.size, shuffle=False, dtype=self.dtype).start())
 
-    def __call__(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool = False) -> Batches:
+    def __call__(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool | str = False) -> Batches:
         """Batches of whatever x is.
 
         Raises:
@@ -103,4 +124,4 @@ class Feed:
         for name, value in (("y", y), ("sample_weight", sample_weight), ("batch_size", batch_size)):
             if value is not None:
                 raise ArgumentError(f"{name} must not be given when x is a stream of batches, which has it already")
-        return self.from_stream(x)
+        return self.from_stream(x, shuffle)

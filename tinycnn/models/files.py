@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import IO, Any
@@ -136,16 +137,17 @@ def _restore(model: Any, root: Group, read: Callable[[Group, Any], Any]) -> None
         keras_weights.set_state(optimizer, state)
 
 
-def _from_config(config: Mapping[str, Any], size: float) -> Any:
-    """A built model, with no more weights than `size` bytes can hold."""
-    from tinycnn.models.model import Model
+def _from_config(config: Mapping[str, Any], size: float = math.inf) -> Any:
+    """The model of a config, with no more weights than `size` bytes can hold; built, if there shall be any."""
+    from tinycnn.models.model import Model  # which has `save`, and so imports this module
 
     try:
         with budget.limited(size // 2):  # float16 is the smallest
             model = deserialize("layer", from_keras(config))
             if not isinstance(model, Model):
                 raise DataError(f"config must be a model's, got {type(model).__name__}")
-            _build(model, config.get("build_config"))
+            if size < math.inf:
+                _build(model, config.get("build_config"))
     except RecursionError:
         raise DataError("config is nested too deeply") from None
     return model
@@ -189,16 +191,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     """
     with within(custom_objects):
         config = parse_json(json_string, "json_string")
-        model = _from_config_only(config)
+        model = _from_config(config)
         if config.get("compile_config"):
             _compile(model, config["compile_config"])
         return model
-
-
-def _from_config_only(config: Mapping[str, Any]) -> Any:
-    from tinycnn.models.model import Model
-
-    model = deserialize("layer", from_keras(config))
-    if not isinstance(model, Model):
-        raise DataError(f"json_string must describe a model, got {type(model).__name__}")
-    return model

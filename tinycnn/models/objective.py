@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from tinycnn import losses, metrics
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.losses import Loss, LossFunctionWrapper
 from tinycnn.metrics import Mean, Metric
 from tinycnn.saving.configurable import serialize
-from tinycnn.saving.custom import get_registered_name
 
 __all__ = ["Objective"]
 
@@ -65,7 +64,7 @@ class Objective:
         return self._means
 
     def get_config(self) -> dict[str, Any]:
-        """What was given, as plain data; functions by their names."""
+        """What was given, as plain data; but functions of the user's own as they are."""
         return {
             "loss": _plain(self._loss),
             "loss_weights": _plain(self._loss_weights),
@@ -77,6 +76,10 @@ class Objective:
     def names(self) -> list[str]:
         """The names in `results`."""
         return list(self._named)
+
+    def names_by_id(self) -> dict[int, str]:
+        """id of a metric -> its name in `results`."""
+        return {id(metric): name for name, metric in self._named.items()}
 
     def has_loss(self) -> bool:
         """Whether anything was given to be minimised."""
@@ -116,6 +119,15 @@ class Objective:
         self._outputs, self._resolved_for = outputs, key
         self._name_results(names)
 
+    @property
+    def shapes(self) -> list[list[list[int]]] | None:
+        """The shapes of a target and an output that `resolve` has seen for each output, without the batch; None before."""
+        return None if self._resolved_for is None else [[list(target), list(output)] for _, target, output in self._resolved_for]
+
+    def resolve_shapes(self, names: Sequence[str], shapes: Sequence[Sequence[Sequence[int]]]) -> None:
+        """`resolve` without data, by what `shapes` was."""
+        self.resolve(names, [np.zeros((0, *target), np.int64) for target, _ in shapes], [(None, *output) for _, output in shapes])
+
     def _name_results(self, names: Sequence[str]) -> None:
         """Who reports under which name; several outputs put their own names first."""
         named: dict[str, Metric] = {"loss": self._total}
@@ -139,8 +151,9 @@ class Objective:
         weights: Sequence[NDArray[Any] | None],
         penalties: Sequence[Tensor],
         size: int,
+        noted: bool = True,
     ) -> Tensor:
-        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties; noted in the means."""
+        """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties; in the means, if `noted`."""
         terms: list[Tensor] = []
         for output, target, prediction, weight in zip(self._outputs, y, predictions, weights, strict=True):
             if output.loss is None:
@@ -152,8 +165,13 @@ class Objective:
         total, *others = [*terms, *penalties]
         for term in others:
             total = total + term
-        self._total.update_state(float(total.data), size)
+        if noted:
+            self._total.update_state(float(total.data), size)
         return total
+
+    def note(self, total: Tensor, size: int) -> None:
+        """Note the total loss of a batch of `size` samples in its mean."""
+        self._total.update_state(float(total.data), size)
 
     def update_metrics(self, y: Sequence[NDArray[Any]], predictions: Sequence[Tensor], weights: Sequence[NDArray[Any] | None]) -> None:
         """Note a batch in the metrics."""
@@ -188,16 +206,19 @@ def _each(value: Any, function: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A loss, a metric, or lists and dicts of them, as plain data; any function is its name."""
+    """A loss, a metric, or lists and dicts of them, as plain data; but a function of the user's own as it is."""
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     if type(value) is LossFunctionWrapper and value.reduction == "sum_over_batch_size" and not value.settings:
         value = value.fn
-    if inspect.isfunction(value):
-        return get_registered_name(value)
-    return serialize(value)
+    try:
+        return serialize(value)
+    except DTypeError:
+        if inspect.isfunction(value):
+            return value
+        raise
 
 
 def _listed(value: Any) -> list[Any]:

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from tinycnn.autograd import Tensor, no_grad
 from tinycnn.callbacks import Callback, CallbackList, History, ProgbarLogger
+from tinycnn.callbacks.backup_and_restore import Resumption
 from tinycnn.callbacks.progbar_logger import resolve_verbose
-from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream, pack, split_validation
+from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream, pack
 from tinycnn.errors import ArgumentError
 from tinycnn.models.building import undone_on_error
-from tinycnn.models.compiled import Compiled
-from tinycnn.models.feeding import Feed
-from tinycnn.models.outputs import as_arrays, as_list, joined, presented
+from tinycnn.models.generators import GeneratorMethods
+from tinycnn.models.outputs import as_list, joined, presented
+from tinycnn.models.steps import Steps
 
 __all__ = ["Trainer"]
 
+#: A step: what it returns, if anything, are the logs.
+Step = Callable[[Batch], dict[str, float] | None]
 
-class Trainer(Compiled):
+
+class Trainer(GeneratorMethods, Steps):
     """A compiled model that trains. Arguments, defaults and results are those of `keras.Model`; differences are said."""
 
     #: The `History` of the last `fit`, also of one that was interrupted.
     history: History | None = None
 
-    # ---- data
-    def _feed(self, targets: bool, class_weight: Mapping[int, float] | None = None, finite: bool = False) -> Feed:
-        admit = self._admit_targets if targets else self._admit_inputs
-        return Feed(admit, self.input_names, self.output_names, np.dtype(self.dtype), class_weight, finite)
+    #: The training data of the `fit` that runs.
+    fit_data: Epochs | None = None
+    #: Where the training that begins goes on, if it is an interrupted one: `BackupAndRestore` says so.
+    resumption: Resumption | None = None
 
+    # ---- data
     def _validation_epochs(self, validation_data: Any, batch_size: int | None, steps: int | None) -> Epochs:
         """Batches of fit's validation_data: (x, y), (x, y, sample_weight) or a stream."""
-        feed = self._feed(targets=True)
+        feed = self._feed("test")
         if is_stream(validation_data):
-            return Epochs(feed.from_stream(validation_data), steps)
+            return Epochs(feed.from_stream(validation_data), steps, afresh=True)
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             raise ArgumentError("validation_data must be (x, y), (x, y, sample_weight) or a stream of batches")
-        return Epochs(feed.from_arrays(feed.arrays(*validation_data), batch_size), steps)
+        return Epochs(feed.from_arrays(feed.arrays(*validation_data), batch_size), steps, afresh=True)
 
     # ---- fit
     def fit(
@@ -51,7 +56,7 @@ class Trainer(Compiled):
         callbacks: Iterable[Callback] | Callback | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -68,8 +73,9 @@ class Trainer(Compiled):
         KeyboardInterrupt goes on to the caller, the weights and `model.history` have what was reached, and `fit` may be called again.
 
         Args:
-            x: inputs, samples first: an array, a Tensor, a list or a dict by input name; or a stream - generator, iterable, or object with
-                `__getitem__` and `__len__` - of (x, y) or (x, y, sample_weight) batches.
+            x: inputs, samples first: an array (on the disk, by np.memmap, if it is larger than memory), a Tensor, a DataFrame, a list or a
+                dict by input name; or a stream of (x, y) or (x, y, sample_weight) batches: a generator, any iterable such as torch's
+                DataLoader, a `utils.PyDataset` or an object with `__getitem__` and `__len__` like it.
             y: targets in the same way.
             batch_size: samples a step; default 32.
             epochs: the epoch to train up to.
@@ -77,12 +83,13 @@ class Trainer(Compiled):
             callbacks: see `tinycnn.callbacks`.
             validation_split: the part of the samples, taken from the end, that is for validation.
             validation_data: (x, y), (x, y, sample_weight) or a stream.
-            shuffle: go through arrays in a new random order each epoch.
-            class_weight: class number -> weight in the loss.
-            sample_weight: one weight a sample, in the loss and in `weighted_metrics`.
+            shuffle: go through arrays in a new random order each epoch; through what has `__getitem__` batch by batch in such an order.
+                "batch" keeps each batch's samples of an array together.
+            class_weight: class number -> weight in the loss; for class numbers or one-hot rows.
+            sample_weight: one weight a sample, in the loss and in `weighted_metrics`; for several outputs also a list or a dict.
             initial_epoch: the number of the first epoch.
             steps_per_epoch: batches an epoch, default all; for endless streams.
-            validation_steps: batches a validation.
+            validation_steps: batches a validation, from the first on each time.
             validation_batch_size: default batch_size.
             validation_freq: validate after every so many epochs, or after the epochs (from 1) that it lists.
             check_finite: look for NaN and infinity first (tinycnn's own argument): DataError tells where.
@@ -94,21 +101,24 @@ class Trainer(Compiled):
             ShapeError, DTypeError, ArgumentError, DataError: naming the argument.
             NotBuiltError: the model is not compiled.
         """
-        self._compiled("fit")
+        self._compiled("fit", needs_loss=not self._has_own("train"))
         check_count(epochs, "epochs")
         check_count(initial_epoch, "initial_epoch", least=0)
         if not isinstance(validation_freq, (int, Sequence)) or (isinstance(validation_freq, int) and validation_freq < 1):
             raise ArgumentError(f"validation_freq must be an int >= 1 or a list of epochs, got {validation_freq!r}")
+        if shuffle not in (True, False, "batch"):
+            raise ArgumentError(f"shuffle must be True, False or 'batch', got {shuffle!r}")
         history = History()
         with undone_on_error(self):
-            feed = self._feed(True, class_weight, check_finite)
+            feed = self._feed("train", class_weight, check_finite)
             validation = None
             if validation_split and validation_data is None:
                 if is_stream(x):
                     raise ArgumentError("validation_split needs arrays, got a stream of batches as x")
-                train, held_out = split_validation(feed.arrays(x, y, sample_weight), validation_split)
+                train, held_out = feed.split(x, y, sample_weight, validation_split)
                 source: Batches = feed.from_arrays(train, batch_size, shuffle)
-                validation = Epochs(feed.from_arrays(held_out, validation_batch_size or batch_size), validation_steps)
+                held_out_batches = self._feed("test").from_arrays(held_out, validation_batch_size or batch_size)
+                validation = Epochs(held_out_batches, validation_steps, afresh=True)
             else:
                 source = feed(x, y, sample_weight, batch_size, shuffle)
                 if validation_data is not None:
@@ -118,11 +128,24 @@ class Trainer(Compiled):
 
         self.history = history
         self.stop_training = False
-        hooks.call("on_train_begin")
+        self.fit_data, self.resumption = training, None
+        try:
+            with _running(hooks, training, validation):
+                self._train(training, validation, hooks, range(initial_epoch, epochs), validation_freq)
+        finally:
+            self.fit_data = self.resumption = None
+        return history
+
+    def _train(
+        self, training: Epochs, validation: Epochs | None, hooks: CallbackList, epochs: range, validation_freq: int | Sequence[int]
+    ) -> None:
+        """What `fit` does once all is known to be right."""
+        step = self._step("train")
         logs: dict[str, float] = {}
-        for epoch in range(initial_epoch, epochs):
-            hooks.call("on_epoch_begin", epoch)
-            logs = self._run_epoch(training, hooks, "train", self._train_step)
+        hooks.call("on_train_begin", {})
+        for epoch in range(self.resumption.epoch, epochs.stop) if self.resumption else epochs:
+            hooks.call("on_epoch_begin", epoch, {})
+            logs = self._run_epoch(training, hooks, "train", step)
             if validation is not None and _is_due(epoch + 1, validation_freq):
                 logs |= {f"val_{name}": value for name, value in self._test(validation, hooks).items()}
             hooks.call("on_epoch_end", epoch, logs)
@@ -130,35 +153,60 @@ class Trainer(Compiled):
                 break
         self.optimizer.finalize_variable_values()
         hooks.call("on_train_end", logs)
-        return history
-
-    #: The old name of `fit` for generators.
-    fit_generator = fit
 
     def _hooks(self, callbacks: Any, verbose: Any, *more: Callback, **params: Any) -> CallbackList:
         """The user's callbacks, then the progress bar, then `more`."""
+        if isinstance(callbacks, CallbackList):
+            callbacks = callbacks.callbacks
         given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         params["verbose"] = resolve_verbose(verbose)
         bar = [ProgbarLogger()] if params["verbose"] else []
         return CallbackList([*given, *bar, *more], self, params)
 
-    def _run_epoch(self, epochs: Epochs, hooks: CallbackList, kind: str, step: Callable[[Batch], None]) -> dict[str, float]:
+    def _run_epoch(self, epochs: Epochs, hooks: CallbackList, kind: str, step: Step) -> dict[str, float]:
         """One epoch of training ("train") or testing ("test"); the means over it."""
-        objective = self._compiled("fit")
-        objective.reset()
+        objective = self._objective_of("fit")
+        self.reset_metrics()
         self._look_up_weights()
-        begin, end = f"on_{kind}_batch_begin", f"on_{kind}_batch_end"
-        index = -1
-        for index, batch in enumerate(epochs):
-            hooks.call(begin, index)
-            step(batch)
-            if hooks.has(end):
-                hooks.call(end, index, objective.results())
-            if self.stop_training and kind == "train":
-                break
+        begin, end = hooks.functions(f"on_{kind}_batch_begin"), hooks.functions(f"on_{kind}_batch_end")
+        training, together = kind == "train", self.steps_per_execution
+        done = self._resume() if training else 0
+        index = told = done - 1
+        logs = None
+        for index, batch in enumerate(epochs, done):
+            if begin and index == told + 1:
+                for hook in begin:
+                    hook(index, {})
+            logs = step(batch)
+            if index - told == together:
+                told = index
+                if end:
+                    results = objective.results() if logs is None else logs
+                    for hook in end:
+                        hook(index, results)
+                if training and self.stop_training:
+                    break
         if index < 0:
             raise ArgumentError(f"the stream of batches is exhausted: it gave none for this epoch of {kind}ing")
-        return objective.results()
+        results = objective.results() if logs is None else logs
+        if index > told:
+            for hook in end:
+                hook(index, results)
+        return dict(results)
+
+    def _resume(self) -> int:
+        """Go to where an interrupted training was, if this epoch is its; -> the number of batches that are done."""
+        resumption, self.resumption = self.resumption, None
+        if resumption is None or not resumption.batches:
+            return 0
+        resumption.restore()
+        return resumption.batches
+
+    def _step(self, kind: str) -> Step:
+        """What runs for each batch: the quick way, unless this model has a step of its own."""
+        if self._has_own(kind):
+            return functools.partial(self._own_step, kind)
+        return self._train_step if kind == "train" else self._test_step
 
     def _look_up_weights(self) -> None:
         """Find the trainable weights and their regularizers: once an epoch, for it is a walk through all layers."""
@@ -191,8 +239,8 @@ class Trainer(Compiled):
         objective.update_metrics(batch.y, predictions, batch.weights)
 
     def _test(self, epochs: Epochs, hooks: CallbackList) -> dict[str, float]:
-        hooks.call("on_test_begin")
-        logs = self._run_epoch(epochs, hooks, "test", self._test_step)
+        hooks.call("on_test_begin", {})
+        logs = self._run_epoch(epochs, hooks, "test", self._step("test"))
         hooks.call("on_test_end", logs)
         return logs
 
@@ -227,10 +275,11 @@ class Trainer(Compiled):
             ShapeError, DTypeError, ArgumentError, DataError: naming the argument.
             NotBuiltError: the model is not compiled.
         """
-        self._compiled("evaluate")
-        epochs = Epochs(self._feed(True, None, check_finite)(x, y, sample_weight, batch_size), steps)
+        self._compiled("evaluate", needs_loss=not self._has_own("test"))
+        epochs = Epochs(self._feed("test", None, check_finite)(x, y, sample_weight, batch_size), steps)
         hooks = self._hooks(callbacks, verbose, steps=epochs.steps)
-        return presented(self._test(epochs, hooks), return_dict)
+        with _running(hooks, epochs):
+            return presented(self._test(epochs, hooks), return_dict)
 
     def predict(
         self,
@@ -251,53 +300,56 @@ class Trainer(Compiled):
         Raises:
             ShapeError, DTypeError, ArgumentError: naming the argument.
         """
-        epochs = Epochs(self._feed(False)(x, None, None, batch_size), steps)
+        epochs = Epochs(self._feed("predict")(x, None, None, batch_size), steps)
         hooks = self._hooks(callbacks, verbose, steps=epochs.steps)
-        hooks.call("on_predict_begin")
         found: list[Any] = []
-        for index, batch in enumerate(epochs):
-            hooks.call("on_predict_batch_begin", index)
-            found.append(self._forward(batch))
-            hooks.call("on_predict_batch_end", index, {"outputs": found[-1]})
-        hooks.call("on_predict_end")
-        if not found:
-            raise ArgumentError("x is an exhausted stream: it gave no batches")
+        with _running(hooks, epochs):
+            hooks.call("on_predict_begin", {})
+            for index, batch in enumerate(epochs):
+                hooks.call("on_predict_batch_begin", index, {})
+                found.append(self._forward(batch))
+                hooks.call("on_predict_batch_end", index, {"outputs": found[-1]})
+            if not found:
+                raise ArgumentError("x is an exhausted stream: it gave no batches")
+            hooks.call("on_predict_end", {})
         return joined(found)
-
-    def _forward(self, batch: Batch) -> Any:
-        """What `call` gives, as ndarrays."""
-        with no_grad():
-            return as_arrays(self(pack(batch.x, batch.structure), training=False))
 
     # ---- single batches
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None, return_dict: bool = False
     ) -> Any:
         """One training step. Returns loss and metrics of this batch as `evaluate` does. Arguments and errors as in `fit`."""
-        return self._on_batch(self._train_step, "train_on_batch", class_weight, (x, y, sample_weight), return_dict)
+        return self._on_batch("train", class_weight, (x, y, sample_weight), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch, in inference mode, as `evaluate` gives them."""
-        return self._on_batch(self._test_step, "test_on_batch", None, (x, y, sample_weight), return_dict)
+        return self._on_batch("test", None, (x, y, sample_weight), return_dict)
 
-    def _on_batch(
-        self,
-        step: Callable[[Batch], None],
-        method: str,
-        class_weight: Mapping[int, float] | None,
-        data: tuple[Any, Any, Any],
-        return_dict: bool,
-    ) -> Any:
-        objective = self._compiled(method)
-        batch = self._feed(True, class_weight).batch(*data)
-        objective.reset()
+    def _on_batch(self, kind: str, class_weight: Mapping[int, float] | None, data: tuple[Any, Any, Any], return_dict: bool) -> Any:
+        objective = self._compiled(f"{kind}_on_batch", needs_loss=not self._has_own(kind))
+        batch = self._feed(kind, class_weight).batch(*data)
+        self.reset_metrics()
         self._look_up_weights()
-        step(batch)
-        return presented(objective.results(), return_dict)
+        logs = self._step(kind)(batch)
+        return presented(objective.results() if logs is None else logs, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The model's outputs for one batch, as `predict` gives them."""
-        return self._forward(self._feed(False).batch(x))
+        return self._forward(self._feed("predict").batch(x))
+
+
+@contextlib.contextmanager
+def _running(hooks: CallbackList, *data: Epochs | None) -> Iterator[None]:
+    """What stands around all steps: callbacks hear of an exception, and the threads of the data end."""
+    try:
+        yield
+    except BaseException:
+        hooks.call("on_interrupt")
+        raise
+    finally:
+        for epochs in data:
+            if epochs is not None:
+                epochs.close()
 
 
 def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:

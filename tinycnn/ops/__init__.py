@@ -4,7 +4,7 @@ from tinycnn.autograd import Tensor, Variable
 from tinycnn.ops import activation, array, image, math, more_arrays, more_math, nn, normalization, operators, spatial
 from tinycnn.ops.activation import *  # noqa: F403
 from tinycnn.ops.array import *  # noqa: F403
-from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, shape, stop_gradient
+from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, from_dlpack, shape, stop_gradient
 from tinycnn.ops.math import *  # noqa: F403
 from tinycnn.ops.more_arrays import *  # noqa: F403
 from tinycnn.ops.more_math import *  # noqa: F403
@@ -20,6 +20,7 @@ __all__ = [
     "cast",
     "convert_to_numpy",
     "convert_to_tensor",
+    "from_dlpack",
     "image",
     "shape",
     "stop_gradient",

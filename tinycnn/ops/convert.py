@@ -16,7 +16,18 @@ from tinycnn.autograd.tensor import Tensor, apply, as_supported_array
 from tinycnn.errors import DTypeError
 from tinycnn.rules.elementwise import Cast
 
-__all__ = ["TensorLike", "cast", "convert_to_numpy", "convert_to_tensor", "floats", "integers", "numbers", "shape", "stop_gradient"]
+__all__ = [
+    "TensorLike",
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "floats",
+    "from_dlpack",
+    "integers",
+    "numbers",
+    "shape",
+    "stop_gradient",
+]
 
 #: A Tensor or anything `Tensor(...)` takes.
 TensorLike: TypeAlias = Any
@@ -39,6 +50,22 @@ def convert_to_tensor(x: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
 def convert_to_numpy(x: TensorLike) -> NDArray[Any]:
     """The values of `x` as an ndarray, outside any graph; shared where `x` is a Tensor or an array already."""
     return x.data if isinstance(x, Tensor) else as_supported_array(x)
+
+
+def from_dlpack(x: Any) -> Tensor:
+    """The array of another library - PyTorch, JAX, CuPy on the CPU, NumPy - as a Tensor on the same memory, through DLPack.
+
+    Args:
+        x: has `__dlpack__` and `__dlpack_device__`. Writing into one is seen in the other; float16 alone is copied, to float32.
+
+    Raises:
+        DTypeError: it has not; or its device, dtype or wish for a gradient does not allow it.
+    """
+    try:
+        array = np.from_dlpack(x)
+    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise DTypeError(f"x cannot be shared through DLPack: {error}") from None
+    return Tensor.wrap(as_supported_array(array))
 
 
 def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:

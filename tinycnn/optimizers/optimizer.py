@@ -194,11 +194,11 @@ class Optimizer(Configurable):
             raise ArgumentError(f"variables must be at least one, and each once, got {[v.path for v in variables]}")
         old = {id(v): arrays for v, arrays in self._slots_by_variable()}
         names = [name for block in self._blocks() for name in block]
-        self._variables = variables
-        self._groups = by_dtype(variables, lambda group: FlatVariables(group, names))
+        groups = by_dtype(variables, lambda group: FlatVariables(group, names))  # may run out of memory: nothing is changed then
         for name, value in self.initial_values.items():
-            for group in self._groups:
+            for group in groups:
                 group.slots[name][...] = value
+        self._variables, self._groups = variables, groups
         for variable, arrays in self._slots_by_variable():
             for name, array in old.get(id(variable), {}).items():
                 arrays[name][...] = array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import threading
 from collections.abc import Iterator, Sequence
@@ -32,10 +33,17 @@ def limited(cells: float) -> Iterator[None]:
         _left.cells = before
 
 
-def check_trial(shape: Sequence[int]) -> None:
-    """Called before zeros are made to find out the shape of a result. Raises DataError if a model from a file wants absurdly many."""
-    if _left.cells != math.inf and math.prod(shape) > _MAX_TRIAL:
-        raise DataError(f"a tensor of shape {tuple(shape)} would have more than {_MAX_TRIAL:,} cells")
+def check_trial(shapes: Sequence[Sequence[int]]) -> None:
+    """Called before zeros of these shapes are made, and put together, to find out the shape of a result.
+
+    Raises:
+        DataError: a model from a file wants absurdly many cells, in one of them or in what they broadcast to.
+    """
+    if _left.cells == math.inf:
+        return
+    largest = [max(sizes) for sizes in itertools.zip_longest(*map(reversed, shapes), fillvalue=1)]
+    if math.prod(largest) > _MAX_TRIAL:
+        raise DataError(f"tensors of shapes {[tuple(shape) for shape in shapes]} may make one of more than {_MAX_TRIAL:,} cells")
 
 
 def claim(shape: Sequence[int], who: str) -> bool:

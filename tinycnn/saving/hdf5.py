@@ -127,8 +127,8 @@ class Dataset(_Object):
 
     def __init__(self, data: memoryview, address: int, path: str) -> None:
         super().__init__(data, address, path)
-        for kind, what in ((_FILTERS, "compressed or filtered"), (_EXTERNAL, "in external files")):
-            if self._has(kind):
+        for message, what in ((_FILTERS, "compressed or filtered"), (_EXTERNAL, "in external files")):
+            if self._has(message):
                 raise DataError(f"dataset {path!r} is stored {what}, which is not read here")
         kind = _datatype(self._find(_DATATYPE))
         if kind.dtype is None or kind.dtype.kind not in "fiu":

@@ -8,13 +8,14 @@ named with its place in the file.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from tinycnn import registry
 from tinycnn.errors import DataError
 from tinycnn.saving.configurable import Configurable, Placed, argument_names
-from tinycnn.saving.custom import get_registered_object
+from tinycnn.saving.custom import get_registered_name, get_registered_object
 from tinycnn.saving.keras_ops import MODULE, op_from_keras, op_to_keras
 
 __all__ = ["compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
@@ -39,20 +40,26 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "implementation": (0, 1, 2),
     "is_legacy_optimizer": (False, True),
     "jit_compile": (False, True),
-    "momentum_schedule": (),
     "optional": (False,),
     "ragged": (False,),
     "renorm": (False,),
     "renorm_momentum": (0.99,),
+    "rms_scaling": (False,),
     "sparse": (False,),
     "synchronized": (False,),
     "unroll": (False,),
 }
 #: Old names of arguments: those that all classes share, and those of one class.
 _RENAMED = {"lr": "learning_rate", ("InputLayer", "batch_input_shape"): "batch_shape", ("LeakyReLU", "alpha"): "negative_slope"}
+#: Arguments that `Layer` takes without naming them.
+_OF_ALL_LAYERS = {"activity_regularizer", "batch_input_shape", "input_shape", "input_dim"}
 #: Kinds whose `dtype` is left out: they compute in the dtype of what they get.
 _NO_DTYPE = ("constraint", "initializer", "loss", "metric", "regularizer", "schedule", "optimizer")
-_POLICIES = ("DTypePolicy", "Policy", "FloatDTypePolicy")
+#: The objects in a compile config.
+_COMPILED = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
+_MAX_LAYERS = 10_000
+#: Classes that stand for a plain value here, and what in their configs that is.
+_VALUES = {"DTypePolicy": "name", "FloatDTypePolicy": "name", "Policy": "name", "__numpy__": "value", "__tensor__": "value"}
 _LAMBDA = "it holds Python code (a Lambda layer or a lambda), which is never run from a file: make it a class or function, and register it"
 
 
@@ -99,9 +106,12 @@ def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str,
 
 
 def compile_to_keras(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A compile config."""
-    kinds = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
-    return {key: _by_output(to_keras, part, kinds[key]) if key in kinds else part for key, part in config.items()}
+    """A compile config. A function of the user's own becomes its name, which only its author can make a function again."""
+
+    def one(value: Any, kind: str) -> Any:
+        return get_registered_name(value) if inspect.isfunction(value) else to_keras(value, kind)
+
+    return {key: _by_output(one, part, _COMPILED[key]) if key in _COMPILED else part for key, part in config.items()}
 
 
 def _by_output(translate: Any, value: Any, kind: str) -> Any:
@@ -136,10 +146,8 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     who = f"{kind} {_named(config)}(class {name}) at {place}"
     if name == "__keras_tensor__":
         return dict(value)
-    if name in ("__numpy__", "__tensor__"):
-        return config["value"] if isinstance(config, Mapping) else None
-    if name in _POLICIES:
-        return config.get("name") if isinstance(config, Mapping) else None
+    if name in _VALUES:
+        return config.get(_VALUES[name]) if isinstance(config, Mapping) else None
     if name in ("__lambda__", "Lambda"):
         raise DataError(f"{who}: {_LAMBDA}")
     if name == "function":
@@ -184,7 +192,7 @@ def _arguments(cls: type, config: Mapping[str, Any], kind: str, who: str, place:
     """The config in tinycnn's words: only arguments that `cls` takes."""
     if cls.__name__ in _MODELS:
         return _model_arguments(config, place)
-    known = set(argument_names(cls)) | ({"batch_input_shape", "input_shape", "input_dim"} if kind == "layer" else set())
+    known = set(argument_names(cls)) | (_OF_ALL_LAYERS if kind == "layer" else set())
     wrapper = cls.__name__.endswith("Wrapper")  # passes any further argument to its function
     found = {}
     for old, value in config.items():
@@ -193,7 +201,7 @@ def _arguments(cls: type, config: Mapping[str, Any], kind: str, who: str, place:
             continue
         if key == "reduction" and value == "auto":
             value = "sum_over_batch_size"
-        if key in known or (wrapper and value is not None):
+        if (key in known or wrapper) and not (value is None and key in _OF_ALL_LAYERS):
             found[key] = from_keras(value, _kind(key, kind), f"{place}.{key}")
         elif value is not None and value not in _NEUTRAL.get(key, ()):
             raise DataError(f"{who}: tinycnn's {cls.__name__} takes no argument {key!r}, here {value!r}"[:400])
@@ -206,6 +214,8 @@ def _model_arguments(config: Mapping[str, Any], place: str) -> dict[str, Any]:
     layers = config.get("layers")
     if not isinstance(layers, list):
         raise DataError(f"the model at {place} must have a list of layers, got {type(layers).__name__}")
+    if len(layers) > _MAX_LAYERS:
+        raise DataError(f"the model at {place} has {len(layers)} layers, more than {_MAX_LAYERS}")
     found["layers"] = [from_keras(layer, "layer", f"{place}.layers[{i}]") for i, layer in enumerate(layers)]
     for i, layer in enumerate(found["layers"]):
         if not (isinstance(layer, dict) and "class_name" in layer):
@@ -223,16 +233,15 @@ def compile_from_keras(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         DataError: something that is not known here.
     """
-    kinds = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
 
     def translate(key: str) -> Any:
         def one(value: Any, kind: str) -> Any:
             found = from_keras(value, kind, f"compile_config.{key}")
             return _named_object(found, kind, f"compile_config.{key}") if isinstance(found, str) else found
 
-        return _by_output(one, config.get(key), kinds[key])
+        return _by_output(one, config.get(key), _COMPILED[key])
 
-    return {key: translate(key) for key in kinds} | {"loss_weights": config.get("loss_weights")}
+    return {key: translate(key) for key in _COMPILED} | {"loss_weights": config.get("loss_weights")}
 
 
 def _named_object(name: str, kind: str, place: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,14 @@ _HOMES = {
 }
 _ONLY_HERE = ("batch_normalization", "batch_normalization_training", "bias_activation", "dropout", "ones", "zeros")
 _ALIASES = {"Absolute": "abs", "TrueDivide": "divide"}
+#: An op is run once to find out the shape of its result: repeats, widths and sizes in a file must not make that large.
+_MAX_PRODUCT = 1 << 24
+
+
+def _product(value: Any) -> float:
+    """Of all numbers in nested lists and dicts that are > 1."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return math.prod(map(_product, parts)) if parts else max(1.0, abs(value)) if isinstance(value, (int, float)) else 1.0
 
 
 def _class_name(function: str) -> str:
@@ -45,4 +54,6 @@ def op_from_keras(class_name: str, config: Mapping[str, Any], who: str) -> dict[
     if class_name not in known:
         raise DataError(f"{who}: tinycnn has no op of this name")
     arguments = {key: value for key, value in config.items() if key != "name" and value is not None and (key, value) != ("sparse", False)}
+    if _product(arguments) > _MAX_PRODUCT:
+        raise DataError(f"{who}: its arguments would make a tensor of more than {_MAX_PRODUCT:,} cells, {arguments!r:.200}")
     return {"name": config.get("name"), "function": known[class_name], "arguments": arguments}

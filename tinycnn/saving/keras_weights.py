@@ -131,8 +131,13 @@ def assign(pairs: Iterable[tuple[Variable, Array]]) -> None:
 
 
 def set_state(optimizer: Any, state: Mapping[str, Array]) -> None:
-    """Put the optimizer where it was. Raises DataError if the numbers make no sense; nothing is changed then."""
+    """Put the optimizer where it was. Raises DataError if the numbers make no sense; nothing is changed then.
+
+    A file has the learning rate in float32; where the optimizer's own rounds to that, it stays.
+    """
+    exact = optimizer.get_state().get("learning_rate")
+    same_rate = exact is not None and np.float32(exact) == state["learning_rate"]
     try:
-        optimizer.set_state(dict(state))
+        optimizer.set_state({**state, "learning_rate": exact} if same_rate else dict(state))
     except (ValueError, TypeError, ArithmeticError) as error:
         raise DataError(f"the state of optimizer {optimizer.name!r} does not fit: {error}") from error

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tinycnn.errors import DataError
 from tinycnn.saving.atomic import replacing
 
-__all__ = ["DAMAGE", "read_arrays", "write_arrays"]
+__all__ = ["DAMAGE", "read_all_arrays", "read_arrays", "write_arrays"]
 
 #: What zipfile, its decompressors and numpy.lib.format raise on files that are not what they should be: OSError for a seek to nowhere.
 DAMAGE = (
@@ -49,6 +49,32 @@ def read_arrays(path: str | os.PathLike[str], expected: Mapping[str, NDArray[Any
     """
     with open(path, "rb") as file:
         return _read(file, os.fspath(path), expected)
+
+
+def read_all_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read whatever arrays `write_arrays` wrote, never more bytes than the file has.
+
+    Raises:
+        DataError, OSError: as `read_arrays`.
+    """
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return {info.filename.removesuffix(".npy"): _read_stored(archive, info) for info in archive.infolist()}
+        except DAMAGE as error:
+            raise DataError(f"{os.fspath(path)}: damaged ({type(error).__name__}: {error})") from None
+
+
+def _read_stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """One .npy member that is not compressed."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise DataError(f"{info.filename!r} is compressed")
+    with archive.open(info) as stream:
+        shape, fortran_order, dtype = _read_header(stream)
+        if dtype.hasobject:
+            raise DataError(f"{info.filename!r} holds objects")
+        data = stream.read()
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
 
 
 def _read(file: IO[bytes], path: str, expected: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tinycnn.data.py_dataset import PyDataset
 from tinycnn.saving import (
     CustomObjectScope,
     custom_object_scope,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CustomObjectScope",
     "Progbar",
+    "PyDataset",
+    "Sequence",
     "array_to_img",
     "clear_session",
     "custom_object_scope",
@@ -47,6 +50,9 @@ __all__ = [
     "split_dataset",
     "to_categorical",
 ]
+
+#: The old name of `PyDataset`.
+Sequence = PyDataset
 
 #: Names whose module imports models, which import this package.
 _HOMES = dict.fromkeys(("model_to_dot", "model_to_text", "plot_model"), "tinycnn.utils.model_visualization")

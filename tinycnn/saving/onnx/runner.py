@@ -108,7 +108,7 @@ class OnnxGraph(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         shapes = [input_shape] if len(self._graph.inputs) == 1 else input_shape
         if all(n is not None for shape in shapes for n in shape[1:]):
-            return self._tried(shapes)
+            return self._found_on_zeros(shapes)
         found = [port.shape for port in self._graph.outputs]
         if None in found:
             raise ShapeError(
@@ -116,7 +116,7 @@ class OnnxGraph(Layer):
             )
         return found if len(found) > 1 else found[0]
 
-    def _tried(self, shapes: Sequence[Shape]) -> Any:
+    def _found_on_zeros(self, shapes: Sequence[Shape]) -> Any:
         """The outputs' shapes, found by a run on zeros, with one sample for an unknown batch."""
         zeros = [
             Tensor.wrap(np.zeros([1 if n is None else n for n in shape], self._dtype_of(port)))
