@@ -51,14 +51,14 @@ def signature(thing: Any, with_bases: bool = False) -> Signature:
 
 
 def _text(default: Any) -> str:
-    """A default as one would write it; instances by their class, since they have no name."""
+    """A default as one would write it, or the name of the function or class that it is."""
     if isinstance(default, (list, tuple)):
         return "(" + ", ".join(_text(item) for item in default) + ("," if len(default) == 1 else "") + ")"
     if isinstance(default, float) and default.is_integer() and abs(default) < 1e9:
         return str(int(default))
     if default is None or isinstance(default, (bool, int, float, str)):
         return repr(default)
-    return getattr(default, "__name__", type(default).__name__)
+    return getattr(default, "__name__", "...")
 
 
 def public_names(package: str, module: str) -> dict[str, Signature]:

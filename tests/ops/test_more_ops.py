@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinycnn import Tensor, layers, models, ops
-from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.testing import check_grads
 
 R = np.random.default_rng(31)
@@ -91,6 +91,22 @@ def test_top_k() -> None:
     np.testing.assert_array_equal(ops.in_top_k([3, 0], X[:2], 2).numpy(), [(X[0] > X[0, 3]).sum() < 2, (X[1] > X[1, 0]).sum() < 2])
 
 
+def test_average() -> None:
+    weights = R.uniform(1, 2, (3, 4))
+    for arguments in ({}, {"axis": 0}, {"axis": 1, "weights": weights}, {"weights": weights}, {"axis": 0, "weights": weights[:, 0]}):
+        np.testing.assert_allclose(ops.average(X, **arguments).numpy(), np.average(X, **arguments), rtol=1e-12)
+    check_grads(ops.average, X)
+    check_grads(lambda x, w: ops.average(x, 1, w), X, weights[0])
+
+
+def test_what_an_array_is() -> None:
+    x = layers.Input((4, 5))
+    assert (ops.ndim(X), ops.size(X), ops.is_tensor(X), ops.is_tensor(Tensor(X))) == (2, 12, False, True)
+    assert (ops.ndim(x), ops.is_tensor(x)) == (3, True)
+    with pytest.raises(DTypeError, match="no values"):
+        ops.size(x)
+
+
 def test_blocks_as_channels_and_back() -> None:
     x = np.arange(2 * 4 * 6 * 3, dtype=np.float32).reshape(2, 4, 6, 3)
     deep = ops.space_to_depth(x, 2)
@@ -139,6 +155,7 @@ def test_they_are_drawn_in_functional_models() -> None:
         (lambda: ops.norm(X, 2), ArgumentError, "ord must be"),
         (lambda: ops.median(np.zeros((0, 2)), 0), ArgumentError, "must have cells"),
         (lambda: ops.in_top_k([4], X[:1], 1), ArgumentError, "targets"),
+        (lambda: ops.average(X, 0, [1.0, 2.0]), ShapeError, "weights"),
         (lambda: ops.unstack(X, 2), ArgumentError, "num must be the 3"),
         (lambda: ops.tile(X, -1), ArgumentError, "repeats"),
         (lambda: ops.rot90(X, axes=(0, 0)), ArgumentError, "two different"),

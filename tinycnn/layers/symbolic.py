@@ -71,6 +71,11 @@ class KerasTensor(Symbolic):
 SymbolicTensor = KerasTensor
 
 
+def is_keras_tensor(x: Any) -> bool:
+    """Whether x is what `Input` gives, or a layer called on that: a tensor with a shape and without values."""
+    return isinstance(x, KerasTensor)
+
+
 @dataclass(frozen=True)
 class KerasHistory:
     """Where a tensor comes from, as configs say it: the layer, which of its calls, which of that call's results."""

@@ -178,6 +178,16 @@ def _compile(model: Any, config: Any) -> None:
         raise DataError(f"compile_config: {error} (compile=False loads the model without it)") from error
 
 
+def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """`model.save_weights(filepath, overwrite)`."""
+    model.save_weights(filepath, overwrite)
+
+
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
+    """`model.load_weights(filepath, skip_mismatch, ...)`."""
+    model.load_weights(filepath, skip_mismatch, **kwargs)
+
+
 def model_to_json(model: Any, **kwargs: Any) -> str:
     """The model without its weights, in Keras's dialect; `kwargs` go to `json.dumps`."""
     return json.dumps(_to_config(model), **kwargs)

@@ -4,7 +4,18 @@ from tinycnn.autograd import Tensor, Variable
 from tinycnn.ops import activation, array, image, math, more_arrays, more_math, nn, normalization, operators, spatial
 from tinycnn.ops.activation import *  # noqa: F403
 from tinycnn.ops.array import *  # noqa: F403
-from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, from_dlpack, shape, stop_gradient
+from tinycnn.ops.convert import (
+    TensorLike,
+    cast,
+    convert_to_numpy,
+    convert_to_tensor,
+    from_dlpack,
+    is_tensor,
+    ndim,
+    shape,
+    size,
+    stop_gradient,
+)
 from tinycnn.ops.math import *  # noqa: F403
 from tinycnn.ops.more_arrays import *  # noqa: F403
 from tinycnn.ops.more_math import *  # noqa: F403
@@ -22,7 +33,10 @@ __all__ = [
     "convert_to_tensor",
     "from_dlpack",
     "image",
+    "is_tensor",
+    "ndim",
     "shape",
+    "size",
     "stop_gradient",
     *activation.__all__,
     *array.__all__,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tinycnn.autograd.tensor import Tensor
-from tinycnn.errors import ArgumentError
-from tinycnn.ops.array import get_item
+from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.ops.array import get_item, ones_like
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, convert_to_tensor, floats, integers, numbers
 from tinycnn.ops.math import (
     Axis,
@@ -21,6 +21,7 @@ from tinycnn.ops.math import (
     exp,
     log,
     matmul,
+    mean,
     multiply,
     negative,
     sin,
@@ -39,6 +40,7 @@ __all__ = [
     "amax",
     "amin",
     "argsort",
+    "average",
     "ceil",
     "cosh",
     "count_nonzero",
@@ -119,6 +121,26 @@ def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neg
     x = where(np.isnan(values), nan, tensor)
     x = where(np.isposinf(values), float(limits.max) if posinf is None else posinf, x)
     return where(np.isneginf(values), float(limits.min) if neginf is None else neginf, x)
+
+
+def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None) -> Tensor:
+    """The mean over `axis`, with `weights` the sum of weights * x by the sum of weights.
+
+    Args:
+        weights: of the shape of x, or along the one axis that is averaged over.
+
+    Raises:
+        ShapeError: weights has another shape.
+    """
+    if weights is None:
+        return mean(x, axis)
+    x, weights = floats(x, weights)
+    if weights.shape != x.shape:
+        if not isinstance(axis, int) or weights.shape != (x.shape[normalize_axis(axis, x.ndim)],):
+            raise ShapeError(f"weights must have the shape {x.shape} of x or be as long as its axis {axis!r}, got shape {weights.shape}")
+        weights = weights.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+        weights = multiply(weights, ones_like(x))
+    return divide(sum(multiply(x, weights), axis), sum(weights, axis))
 
 
 def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
