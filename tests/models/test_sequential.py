@@ -160,3 +160,16 @@ def test_losses_of_regularizers_count() -> None:
     model.compile("sgd", "mse")
     y = model.predict(np.ones((4, 3)), verbose=0)
     assert model.evaluate(np.ones((4, 3)), y, verbose=0) == pytest.approx(0.06)
+
+
+def test_a_changed_stack_admits_what_it_takes_now():
+    model = Sequential([Input((4,)), Dense(3)])
+    model.compile("sgd", "mse")
+    x = np.ones((2, 4), np.float32)
+    model.train_on_batch(x, np.zeros((2, 3)))
+    model.add(Dense(5))
+    model.train_on_batch(x, np.zeros((2, 5)))
+    with pytest.raises(errors.ShapeError):
+        model.train_on_batch(x, np.zeros((2, 3)))
+    model.pop()
+    model.train_on_batch(x, np.zeros((2, 3)))

@@ -235,7 +235,7 @@ class WeightHolder(Configurable):
 
 #: Attributes of layers and models that hold no layers, or only such that another one holds.
 _OWN = frozenset(
-    {"_parts", "_trainable_variables", "_non_trainable_variables", "_regularized", "_built_for", "_drawn_tensors", "_steps"}
+    {"_parts", "_trainable_variables", "_non_trainable_variables", "_regularized", "_built_for", "_drawn_tensors", "_steps", "_admitted"}
     | {"_trained", "_regularized_now"}
 )
 

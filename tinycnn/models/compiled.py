@@ -116,6 +116,10 @@ class Compiled(Layer):
         return self._objective
 
     # ---- data
+    def _known_shapes(self) -> dict[Any, list[Shape]]:
+        """The outputs' shapes for those of inputs that were admitted before: none, where the next call may compute something else."""
+        return {}
+
     def _admit_inputs(self, known: dict[Any, list[Shape]], data: ArrayData) -> list[Shape]:
         """Refuse inputs that do not fit; build the model if it is not; -> the shapes of the outputs.
 

@@ -65,7 +65,7 @@ class Sequential(Stepwise):
             with undone_on_error(layer):
                 self._drawn_tensors.append(layer(self._drawn_tensors[-1]))
         self._sublayers.append(layer)
-        self._steps = None
+        self._forget_steps()
         if not self._drawn_tensors and len(self._sublayers) == 1:
             self._build_from_first_layer(layer)
 
@@ -93,7 +93,7 @@ class Sequential(Stepwise):
         if not self._sublayers:
             raise ArgumentError("there is no layer to pop")
         del self._drawn_tensors[len(self._sublayers) :]
-        self._steps = None
+        self._forget_steps()
         return self._sublayers.pop()
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:

@@ -139,7 +139,7 @@ class Steps(Compiled):
             admit = _anything
         else:
             only_inputs = kind == "predict" or self._has_own(kind)
-            admit = functools.partial(self._admit_inputs if only_inputs else self._admit_targets, {})
+            admit = functools.partial(self._admit_inputs if only_inputs else self._admit_targets, self._known_shapes())
         return Feed(admit, self.input_names, self.output_names, np.dtype(self.dtype), class_weight, finite)
 
     def _objective_of(self, method: str) -> Objective:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from tinycnn.layers.shapes import Shape
 from tinycnn.models.model import Model, check_no_mask
 
 __all__ = ["Stepwise"]
@@ -23,6 +24,7 @@ class Stepwise(Model):
 
     #: fuses -> the steps; made when they are needed, and again after `compile`.
     _steps: Any = None
+    _admitted: dict[Any, list[Shape]] | None = None
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The layers, each after those it reads from. `inputs`: one, or a list of them, or a dict by name; `mask` must be None."""
@@ -45,6 +47,15 @@ class Stepwise(Model):
             self._steps[fuses] = self._make_steps(fuses)
         steps: list[Any] = self._steps[fuses]
         return steps
+
+    def _forget_steps(self) -> None:
+        """The layers have changed."""
+        self._steps = self._admitted = None
+
+    def _known_shapes(self) -> dict[Any, list[Shape]]:
+        if self._admitted is None:
+            self._admitted = {}
+        return self._admitted
 
     def _make_steps(self, fuses: bool) -> list[Any]:
         raise NotImplementedError
