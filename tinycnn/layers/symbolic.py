@@ -59,6 +59,7 @@ class KerasTensor(Symbolic):
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises DTypeError: there are no values yet."""
         raise DTypeError(
             f"the symbolic tensor {self.name!r} of shape {self.shape} has no values: only layers and the functions of tinycnn.ops "
             "can be applied to it"

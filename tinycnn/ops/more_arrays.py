@@ -191,10 +191,12 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
 
 # ---- blocks of an image's cells
 def depth_to_space(x: TensorLike, block_size: int, data_format: DataFormat = "channels_last") -> Tensor:
-    """Channels laid out as blocks of cells: (N, H, W, b*b*C) -> (N, b*H, b*W, C), known as the pixel shuffle of a sub-pixel convolution.
+    """Channels laid out as blocks of cells: `(N, H, W, b * b * C) -> (N, b * H, b * W, C)`.
+
+    Known as the pixel shuffle of sub-pixel convolutions (Shi et al. 2016).
 
     Raises:
-        ShapeError: x has not four axes, or b*b does not divide its channels.
+        ShapeError: x has not four axes, or b * b does not divide its channels.
     """
     x, b = _blocks(x, block_size, data_format), block_size
     n, h, w, c = x.shape
@@ -205,7 +207,7 @@ def depth_to_space(x: TensorLike, block_size: int, data_format: DataFormat = "ch
 
 
 def space_to_depth(x: TensorLike, block_size: int, data_format: DataFormat = "channels_last") -> Tensor:
-    """Blocks of cells laid out as channels: (N, b*H, b*W, C) -> (N, H, W, b*b*C).
+    """Blocks of cells laid out as channels: `(N, b * H, b * W, C) -> (N, H, W, b * b * C)`.
 
     Raises:
         ShapeError: x has not four axes, or b does not divide its height and width.
