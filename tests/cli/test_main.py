@@ -17,9 +17,11 @@ import pytest
 import tinycnn
 from tinycnn.cli import main
 from tinycnn.datasets import fashion_mnist, synthetic_fashion
+from tinycnn.layers import Dense, Input
+from tinycnn.models import Sequential, load_model
 
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens there
-FILES = ["curves.png", "history.csv", "model.weights.npz", "run.json"]
+FILES = ["curves.png", "history.csv", "model.keras", "run.json"]
 
 
 @pytest.fixture(autouse=True)
@@ -85,10 +87,10 @@ def test_same_seed_same_weights(trained, tmp_path):
     base = ["train", "--dataset", "synthetic_fashion", "--epochs", "2", "--out"]
     assert main([*base, str(same), "--seed", "0"]) == 0
     assert main([*base, str(other), "--seed", "1"]) == 0
-    weights = [np.load(folder / "model.weights.npz") for folder in (trained, same, other)]
-    for name in weights[0].files:
-        np.testing.assert_array_equal(weights[0][name], weights[1][name])
-    assert any(not np.array_equal(weights[0][name], weights[2][name]) for name in weights[0].files)
+    first, second, third = [load_model(folder / "model.keras").get_weights() for folder in (trained, same, other)]
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(not np.array_equal(a, b) for a, b in zip(first, third, strict=True))
 
 
 def test_without_fashion_mnist_the_drawn_set_takes_its_place_and_says_so(tmp_path, capsys):
@@ -126,9 +128,9 @@ def test_without_matplotlib_the_picture_is_left_out_with_a_word(tmp_path, monkey
 
 def test_a_failure_leaves_no_empty_folder(tmp_path, monkeypatch, capsys):
     def fail(*args, **kwargs):
-        raise OSError(28, "No space left on device", "model.weights.npz")
+        raise OSError(28, "No space left on device", "model.keras")
 
-    monkeypatch.setattr("tinycnn.models.Sequential.save_weights", fail)
+    monkeypatch.setattr("tinycnn.models.Sequential.save", fail)
     assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 2
     assert "No space left on device" in one_line(capsys)
     assert not (tmp_path / "run").exists()
@@ -186,11 +188,18 @@ def test_what_is_no_run_folder_is_named(tmp_path, capsys, content):
     assert str(tmp_path) in one_line(capsys)
 
 
-def test_damaged_weights_are_named(trained, tmp_path, capsys):
+def test_another_model_is_refused(trained, tmp_path, capsys):
     (tmp_path / "run.json").write_bytes((trained / "run.json").read_bytes())
-    (tmp_path / "model.weights.npz").write_bytes((trained / "model.weights.npz").read_bytes()[:-1000])
+    Sequential([Input((3,)), Dense(2)]).save(tmp_path / "model.keras")
     assert main(["evaluate", str(tmp_path)]) == 2
-    assert "model.weights.npz" in one_line(capsys)
+    assert "does not hold a network" in one_line(capsys)
+
+
+def test_a_damaged_model_is_named(trained, tmp_path, capsys):
+    (tmp_path / "run.json").write_bytes((trained / "run.json").read_bytes())
+    (tmp_path / "model.keras").write_bytes((trained / "model.keras").read_bytes()[:-1000])
+    assert main(["evaluate", str(tmp_path)]) == 2
+    assert "model.keras" in one_line(capsys)
 
 
 # ---------------------------------------------------------------------------------------------------- the rest

@@ -1,7 +1,7 @@
 """A run folder: what `tinycnn train` leaves behind.
 
 run.json            data set, arguments, versions, results
-model.weights.npz   the weights of the tutorial's network
+model.keras         the trained network; tinycnn.saving.load_model and Keras 3 open it
 history.csv         loss and metrics of each epoch
 curves.png          the same as a picture
 confusion.png       by `tinycnn evaluate --plots`: which class was taken for which
@@ -29,15 +29,15 @@ import tinycnn
 from tinycnn.cli import tutorial
 from tinycnn.cli.arguments import DATASETS
 from tinycnn.errors import BackendError, DataError
-from tinycnn.models import Sequential
+from tinycnn.models import Sequential, load_model
 from tinycnn.version import __version__
 
 __all__ = ["Run"]
 
-_WEIGHTS, _HISTORY, _CURVES, _RECORD = "model.weights.npz", "history.csv", "curves.png", "run.json"
+_MODEL, _HISTORY, _CURVES, _RECORD = "model.keras", "history.csv", "curves.png", "run.json"
 _CONFUSION, _MISTAKES = "confusion.png", "mistakes.png"
 #: Raised by one when a reader of old folders would misread new ones.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,10 @@ class Run:
             self.folder.rmdir()
 
     def load_model(self) -> Sequential:
-        """The trained network."""
-        model = tutorial.build_model()
-        model.load_weights(str(self.folder / _WEIGHTS))
+        """The trained network. Raises DataError where the file holds another."""
+        model = load_model(self.folder / _MODEL)
+        if not isinstance(model, Sequential) or model.input_shape != tutorial.INPUT_SHAPE or not model.compiled:
+            raise DataError(f"{self.folder / _MODEL} does not hold a network that `tinycnn train` made")
         return model
 
     def plot_results(self, images: Any, labels: Any, probabilities: Any, class_names: Sequence[str]) -> Iterator[str]:
@@ -107,7 +108,7 @@ class Run:
     def save(self, model: Sequential, history: Mapping[str, Sequence[float]], arguments: Namespace, **results: Any) -> str:
         """Write everything; a second Ctrl-C waits until it is written. Returns what to tell the user, or an empty string."""
         with _uninterrupted():
-            model.save_weights(str(self.folder / _WEIGHTS))
+            model.save(self.folder / _MODEL)
             _write_history(self.folder / _HISTORY, history)
             note = _draw_curves(self.folder / _CURVES, history)
             record = {
