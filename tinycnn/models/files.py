@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tinycnn.errors import ArgumentError, DataError
 from tinycnn.layers import Input
@@ -16,6 +16,9 @@ from tinycnn.saving.configurable import deserialize, serialize
 from tinycnn.saving.custom import within
 from tinycnn.saving.hdf5 import Group, read_hdf5
 from tinycnn.saving.keras_config import compile_from_keras, compile_to_keras, from_keras, to_keras
+
+if TYPE_CHECKING:
+    from tinycnn.models.model import Model
 
 __all__ = ["load_model", "model_from_json", "model_to_json", "save_model"]
 
@@ -79,7 +82,7 @@ def _input_shape(model: Any) -> Any:
 
 def load_model(
     filepath: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
-) -> Any:
+) -> Model:
     """The model in a file that `save_model` or Keras wrote: a `.keras` archive, or an `.h5` file of Keras 2's format.
 
     The file is not trusted: it can name registered classes only, and nothing of it is run, extracted or followed elsewhere.
@@ -193,7 +196,7 @@ def model_to_json(model: Any, **kwargs: Any) -> str:
     return json.dumps(_to_config(model), **kwargs)
 
 
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """The model that `to_json` described, of tinycnn or of Keras, with new weights; compiled, if it was.
 
     Raises:
