@@ -76,10 +76,24 @@ def _described(module_name: str) -> list[str]:
         if here and home != module_name:
             lines += [f"## {home.rpartition('.')[2].replace('_', ' ').capitalize()}", "", _summary(home), ""]
         for path, aliases in here.items():
-            lines += [f"::: {path}", ""]
+            lines += [f"::: {path}", *_options(path), ""]
             if aliases:
                 lines += [f"Also named {', '.join(f'`{alias}`' for alias in aliases)}.", ""]
     return [*lines, "## Described elsewhere", "", ", ".join(elsewhere), ""] if elsewhere else lines
+
+
+def _options(path: str) -> list[str]:
+    """Members that a class has of bases which no page describes are shown with it."""
+    thing = getattr(importlib.import_module(path.rpartition(".")[0]), path.rpartition(".")[2])
+    bases = [base for base in thing.__mro__[1:] if base.__module__.startswith("tinycnn")] if inspect.isclass(thing) else []
+    described = [base for base in bases if f"{base.__module__}.{base.__name__}" in owners()]
+    hidden = [base for base in bases if not any(issubclass(other, base) for other in described)]
+    names = sorted({name for base in hidden for name, member in vars(base).items() if not name.startswith("_") and _is_method(member)})
+    return ["    options:", f"      inherited_members: [{', '.join(names)}]"] if names else []
+
+
+def _is_method(member: object) -> bool:
+    return inspect.isroutine(member) or isinstance(member, (property, staticmethod, classmethod))
 
 
 @functools.cache
@@ -89,7 +103,9 @@ def public(module_name: str) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {module_name: {}}
     for name in sorted(set(module.__all__), key=str.lower):
         value = getattr(module, name)
-        if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith("tinycnn"):
+        if inspect.ismodule(value) and value.__name__.startswith("tinycnn.datasets."):  # known by their modules
+            found |= public(value.__name__)
+        elif (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith("tinycnn"):
             things = found.setdefault(value.__module__, {})
             things.setdefault(f"{value.__module__}.{value.__name__}", []).extend([name] if name != value.__name__ else [])
     return {home: found[home] for home in sorted(found, key=lambda home: (home != module_name, home)) if found[home]}

@@ -20,7 +20,7 @@ from tinycnn.saving.keras_config import compile_from_keras, compile_to_keras, fr
 if TYPE_CHECKING:
     from tinycnn.models.model import Model
 
-__all__ = ["load_model", "model_from_json", "model_to_json", "save_model"]
+__all__ = ["load_model", "load_weights", "model_from_json", "model_to_json", "save_model", "save_weights"]
 
 
 def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
