@@ -139,8 +139,11 @@ def test_get_refuses() -> None:
 
 
 @pytest.mark.parametrize("name", ["linear", "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softmax"])
-def test_bias_and_activation_together_are_the_two_one_after_the_other(name) -> None:
-    x, bias = Tensor(X.reshape(2, 4)), Tensor(np.array([1, -2, 0.5, 0], np.float32))
-    function = activations.get(name)
-    np.testing.assert_allclose(activations.add_bias(x, bias, function).numpy(), function(x + bias).numpy(), rtol=1e-6, atol=1e-7)
-    np.testing.assert_array_equal(activations.add_bias(x, None, function).numpy(), function(x).numpy())
+def test_product_bias_and_activation_together_are_one_after_the_other(name) -> None:
+    x, bias = Tensor(X.reshape(2, 4)), Tensor(np.array([1, -2, 0.5], np.float32))
+    kernel = Tensor(np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3))
+    function, product = activations.get(name), ops.matmul(x, kernel)
+    np.testing.assert_allclose(
+        activations.affine(x, kernel, bias, function).numpy(), function(product + bias).numpy(), rtol=1e-6, atol=1e-7
+    )
+    np.testing.assert_array_equal(activations.affine(x, kernel, None, function).numpy(), function(product).numpy())

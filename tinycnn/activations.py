@@ -40,7 +40,7 @@ from tinycnn.saving import configurable
 
 __all__ = [
     "KERNEL_ACTIVATIONS",
-    "add_bias",
+    "affine",
     "celu",
     "deserialize",
     "elu",
@@ -179,11 +179,11 @@ KERNEL_ACTIVATIONS: dict[Function, tuple[Any, float]] = {
 }
 
 
-def add_bias(x: Tensor, bias: Tensor | None, activation: Function) -> Tensor:
-    """activation(x + bias), in one pass over memory where there is a kernel for it; bias (C,) along the last axis, or None."""
-    if bias is not None and activation in KERNEL_ACTIVATIONS:
-        return ops.bias_activation(x, bias, *KERNEL_ACTIVATIONS[activation])
-    return activation(x if bias is None else ops.bias_activation(x, bias))
+def affine(x: Tensor, kernel: Tensor, bias: Tensor | None, activation: Function) -> Tensor:
+    """activation(x @ kernel + bias), as one op where there is a kernel for the activation; bias (O,) along the last axis, or None."""
+    if activation in KERNEL_ACTIVATIONS:
+        return ops.affine(x, kernel, bias, *KERNEL_ACTIVATIONS[activation])
+    return activation(ops.affine(x, kernel, bias))
 
 
 def get(identifier: Any) -> Function:

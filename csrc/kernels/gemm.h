@@ -34,8 +34,53 @@ static int gemm_chunk(void *context, int64_t chunk) {
     return TC_OK;
 }
 
+// ---- one row of c, as a dense layer has it that predicts a single image: b is read once, a wide stretch of each of its rows
+enum { WIDE = 8 };  // vectors of a stretch
+
+typedef struct {
+    int64_t n, k;
+    const real *a, *b;
+    real *c;
+} one_row_job;
+
+// c += the sum over `length` k, for WIDE vectors of columns of which the last ones may be partial or missing.
+static void one_row_stretch(const real *a, const real *b, int64_t stride, int64_t length, int columns, real *c) {
+    vreal sum[WIDE];
+    for (int v = 0; v < WIDE; v++) sum[v] = v_zero();
+    if (columns == WIDE * VLEN) {
+        for (int64_t k = 0; k < length; k++, b += stride) {
+            const vreal a_k = v_set1(a[k]);
+#pragma GCC unroll 8
+            for (int v = 0; v < WIDE; v++) sum[v] = v_fma(a_k, v_load(b + v * VLEN), sum[v]);
+        }
+    } else {
+        for (int64_t k = 0; k < length; k++, b += stride)
+            for (int v = 0; v * VLEN < columns; v++)
+                sum[v] = v_fma(v_set1(a[k]), load_columns(b + v * VLEN, (int)min_i64(VLEN, columns - v * VLEN)), sum[v]);
+    }
+    for (int v = 0; v * VLEN < columns; v++) {
+        const int n = (int)min_i64(VLEN, columns - v * VLEN);
+        store_columns(c + v * VLEN, v_add(load_columns(c + v * VLEN, n), sum[v]), n);
+    }
+}
+
+static int one_row_chunk(void *context, int64_t chunk) {
+    const one_row_job *job = context;
+    const range columns = chunk_range(chunk, WIDE * VLEN, job->n);
+    const int64_t n = columns.end - columns.begin;
+    clear(job->c + columns.begin, n);
+    for (int64_t k = 0; k < job->k; k += RUN_MAX)
+        one_row_stretch(job->a + k, job->b + k * job->n + columns.begin, job->n, min_i64(RUN_MAX, job->k - k), (int)n,
+                        job->c + columns.begin);
+    return TC_OK;
+}
+
 static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c) {
     if (m == 0 || n == 0) return TC_OK;
+    if (m == 1 && !transpose_b) {
+        one_row_job row = {n, k, a, b, c};
+        return tc_parallel_for(ceil_div(n, WIDE * VLEN), one_row_chunk, &row);
+    }
     const bool direct = !transpose_b && (m <= GEMM_ROWS || n <= MAX_VECTORS * VLEN);
     const int64_t panels = operand_panels(n), rows = min_i64(m, min_i64(192, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
     const int64_t n_runs = ceil_div(k, RUN_MAX), room = operand_room(direct, k, n);

@@ -7,7 +7,7 @@ import pytest
 
 from tinycnn import layers, models, ops, random
 from tinycnn.models import graph
-from tinycnn.models.fusion import ConvPoolStep, fused_steps
+from tinycnn.models.fusion import ConvPoolStep, fused_steps, step_at
 
 X = np.sin(np.arange(20 * 9 * 10 * 3) * 0.7).reshape(20, 9, 10, 3).astype(np.float32)
 Y = np.arange(20) % 4
@@ -330,3 +330,48 @@ def test_functional_training():
         model = compiled(models.Model(x, branching(x)), jit_compile)
         histories.append(model.fit(X, Y, batch_size=8, epochs=3, shuffle=False, verbose=0).history["loss"])
     np.testing.assert_allclose(*histories, rtol=1e-4)
+
+
+# ---- dense layers
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize(
+    ("behind", "taken"),
+    [
+        ([layers.LeakyReLU(negative_slope=0.1)], 2),
+        ([layers.Activation("relu"), layers.Dense(2)], 2),
+        ([layers.Activation("linear"), layers.ReLU()], 3),
+        ([layers.Activation("softmax")], 1),
+        ([layers.LeakyReLU(), layers.ReLU()], 2),
+        ([layers.ReLU(max_value=2.0)], 1),
+        ([layers.Dropout(0.5), layers.ReLU()], 1),
+        ([], 1),
+    ],
+)
+def test_a_dense_layer_takes_the_activation_behind_it(behind, taken, use_bias):
+    stack = [layers.Dense(3, use_bias=use_bias), *behind]
+    step, count = step_at(stack, 0)
+    assert count == taken
+    assert (step is stack[0]) == (taken == 1)
+
+
+def test_dense_layers_compute_and_learn_the_same_either_way():
+    x = np.random.default_rng(0).standard_normal((6, 5)).astype(np.float32)
+    weights, found = None, []
+    for jit_compile in (False, "auto"):
+        model = models.Sequential(
+            [
+                layers.Input((5,)),
+                layers.Dense(7),
+                layers.LeakyReLU(negative_slope=0.1),
+                layers.Dense(4, use_bias=False),
+                layers.ReLU(),
+                layers.Dense(3),
+            ]
+        )
+        model.compile("adam", "mse", jit_compile=jit_compile)
+        weights = weights or model.get_weights()
+        model.set_weights(weights)
+        model.fit(x, x[:, :3], epochs=3, shuffle=False, verbose=0)
+        found.append([model.predict(x, verbose=0), *model.get_weights()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)

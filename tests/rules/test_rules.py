@@ -135,6 +135,11 @@ CASES: dict[str, list[Case]] = {
     + [Case((normal(1, 7, 8, 4), normal(3, 2, 2, 6)), None, {"strides": (2, 1), "dilation_rate": (1, 2), "pool_padding": "same"})],
     "MaxPool2d": [Case((distinct(2, 5, 4, 3),), None, {"pool_size": 2, "padding": "same"})],
     "AveragePool2d": [Case((normal(2, 5, 4, 3),), None, {"pool_size": (3, 2), "strides": 1, "padding": "same"})],
+    "Affine": [
+        Case((normal(3, 4), normal(4, 5), normal(5)), lambda x, w, b: x @ w + b),
+        Case((normal(2, 3, 4), normal(4, 5)), lambda x, w: np.maximum(x @ w, 0.3 * (x @ w)), {"kind": "leaky_relu", "alpha": 0.3}),
+        Case((normal(2, 3, 4), normal(4, 5), normal(5)), lambda x, w, b: np.tanh(x @ w + b), {"kind": "tanh"}),
+    ],
     "BiasActivation": [
         Case((distinct(3, 4), np.full(4, 0.01)), None, {"kind": kind, "alpha": 0.3})
         for kind in ("linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh")
@@ -231,6 +236,8 @@ BAD: list[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any], str]] = [
     ("Sum", ((2,),), {"axis": 1}, "axis"),
     ("Sum", ((2, 2),), {"axis": (0, 0)}, "twice"),
     ("Softmax", ((2, 0),), {}, "at least one"),
+    ("Affine", ((2, 3), (4, 5)), {}, "columns in x1"),
+    ("Affine", ((2, 3), (3, 5), (4,)), {}, "bias"),
     ("BiasActivation", ((2, 3), (4,)), {}, "bias"),
     ("BiasActivation", ((2,),), {"kind": "leaky_relu", "alpha": -1.0}, "negative_slope"),
     ("BiasActivation", ((2,),), {"kind": "sine"}, "activation"),

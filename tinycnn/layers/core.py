@@ -71,7 +71,7 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs}, layout="(batch, ..., features)")
 
     def call(self, inputs: Tensor) -> Tensor:
-        return activations.add_bias(ops.matmul(inputs, self.kernel), self.bias, self.activation)
+        return activations.affine(inputs, self.kernel, self.bias, self.activation)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)

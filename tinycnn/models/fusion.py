@@ -1,4 +1,5 @@
-"""Which layers run as one step: Conv2D -> activation -> MaxPooling2D, where one kernel does all three at the pooled resolution.
+"""Which layers run as one step: Conv2D -> activation -> MaxPooling2D, where one kernel does all three at the pooled resolution, and
+Dense -> activation, which is then one op.
 
 A step is what a stack of layers, or such a stack inside of a functional model, is run by: (tensor, training) -> tensor. A layer is
 one. Fused steps use the weights of their layers as they are at each call, so weights, frozen layers, files and summaries know nothing of
@@ -15,9 +16,9 @@ from typing import Any
 from tinycnn.activations import KERNEL_ACTIVATIONS
 from tinycnn.autograd import Tensor, apply
 from tinycnn.kernels.spec import PoolableActivation
-from tinycnn.layers import Activation, Conv2D, Layer, LeakyReLU, MaxPooling2D, ReLU
+from tinycnn.layers import Activation, Conv2D, Dense, Layer, LeakyReLU, MaxPooling2D, ReLU
 from tinycnn.ops.convert import floats
-from tinycnn.rules.fused import ConvPool2d
+from tinycnn.rules.fused import Affine, ConvPool2d
 
 __all__ = ["Step", "begins", "fused_steps", "step_at"]
 
@@ -38,6 +39,19 @@ class ConvPoolStep:
         return apply(ConvPool2d, *floats(inputs, *weights), **self.parameters)
 
 
+@dataclass(frozen=True)
+class DenseStep:
+    """A dense layer and the activation behind it."""
+
+    dense: Dense
+    kind: PoolableActivation
+    alpha: float
+
+    def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        weights = (self.dense.kernel,) if self.dense.bias is None else (self.dense.kernel, self.dense.bias)
+        return apply(Affine, *floats(inputs, *weights), kind=self.kind, alpha=self.alpha)
+
+
 def fused_steps(layers: Sequence[Layer]) -> list[Step]:
     """The steps that run a stack of layers, as few as can be."""
     steps: list[Step] = []
@@ -51,31 +65,44 @@ def fused_steps(layers: Sequence[Layer]) -> list[Step]:
 
 def step_at(layers: Sequence[Any], at: int) -> tuple[Step, int]:
     """The step that begins with layer `at` of some that run one after the other, and how many it takes: one if it cannot be fused."""
-    conv = layers[at]
-    if not begins(conv) or conv.data_format != "channels_last" or conv.groups != 1:
-        return conv, 1
-    slope = _slope(conv.activation)
-    end = at + 1
-    while slope and end < len(layers) and _is_plainly(layers[end], Activation, LeakyReLU, ReLU):
-        slope = _composed(slope, _slope(layers[end]))
-        end += 1
-    if not slope or end == len(layers) or not _is_pool(layers[end]) or any(layer.dtype != conv.dtype for layer in layers[at : end + 1]):
-        return conv, 1
+    first = layers[at]
+    if not begins(first):
+        return first, 1
+    slope, end = _activated(layers, at)
+    if not slope:
+        return first, 1
+    if isinstance(first, Dense):
+        return (DenseStep(first, *slope), end - at) if end > at + 1 else (first, 1)
+    if first.data_format != "channels_last" or first.groups != 1:
+        return first, 1
+    if end == len(layers) or not _is_pool(layers[end]) or layers[end].dtype != first.dtype:
+        return first, 1
     kind, alpha = slope
     parameters = {
         "kind": kind,
         "alpha": alpha,
-        "strides": conv.strides,
-        "padding": conv.padding,
-        "dilation_rate": conv.dilation_rate,
+        "strides": first.strides,
+        "padding": first.padding,
+        "dilation_rate": first.dilation_rate,
         "pool_padding": layers[end].padding,
     }
-    return ConvPoolStep(conv, parameters), end + 1 - at
+    return ConvPoolStep(first, parameters), end + 1 - at
 
 
 def begins(layer: Any) -> bool:
     """Whether a fused step can begin with this layer."""
-    return _is_plainly(layer, Conv2D)
+    return _is_plainly(layer, Conv2D, Dense)
+
+
+def _activated(layers: Sequence[Any], at: int) -> tuple[Slope | None, int]:
+    """The activation of layer `at`, with those of the activation layers behind it; and where these end."""
+    slope, end = _slope(layers[at].activation), at + 1
+    while slope and end < len(layers) and _is_plainly(layers[end], Activation, LeakyReLU, ReLU) and layers[end].dtype == layers[at].dtype:
+        composed = _composed(slope, _slope(layers[end]))
+        if composed is None:
+            break
+        slope, end = composed, end + 1
+    return slope, end
 
 
 def _is_plainly(layer: Any, *classes: type) -> bool:

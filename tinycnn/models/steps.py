@@ -17,7 +17,7 @@ from tinycnn.models.feeding import Feed
 from tinycnn.models.objective import Objective
 from tinycnn.models.outputs import as_arrays, as_list
 
-__all__ = ["Steps"]
+__all__ = ["Steps", "inputs_of"]
 
 
 class Steps(Compiled):
@@ -130,7 +130,7 @@ class Steps(Compiled):
         with no_grad():
             if self._overrides("predict_step"):
                 return as_arrays(self.predict_step(_data(batch)))
-            return as_arrays(self(pack(batch.x, batch.structure), training=False))
+            return as_arrays(self(inputs_of(batch), training=False))
 
     def _feed(self, kind: str, class_weight: Mapping[int, float] | None = None, finite: bool = False) -> Feed:
         """How data for a "train", "test" or "predict" step is checked, and made into batches."""
@@ -169,9 +169,14 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
+def inputs_of(batch: Batch) -> Any:
+    """A batch's inputs in the form that the user gave; Tensors, for which a call has the shortest way."""
+    return pack([Tensor.wrap(a) for a in batch.x], batch.structure)
+
+
 def _data(batch: Batch) -> Any:
     """A batch as `train_step` gets it."""
-    x = pack([Tensor.wrap(a) for a in batch.x], batch.structure)
+    x = inputs_of(batch)
     if not batch.y:
         return x
     y = pack([Tensor.wrap(a) for a in batch.y], batch.y_structure)

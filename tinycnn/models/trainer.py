@@ -11,12 +11,12 @@ from tinycnn.autograd import Tensor, no_grad
 from tinycnn.callbacks import Callback, CallbackList, History, ProgbarLogger
 from tinycnn.callbacks.backup_and_restore import Resumption
 from tinycnn.callbacks.progbar_logger import resolve_verbose
-from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream, pack
+from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream
 from tinycnn.errors import ArgumentError
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.generators import GeneratorMethods
 from tinycnn.models.outputs import as_list, joined, presented
-from tinycnn.models.steps import Steps
+from tinycnn.models.steps import Steps, inputs_of
 
 __all__ = ["Trainer"]
 
@@ -223,7 +223,7 @@ class Trainer(GeneratorMethods, Steps):
         assert objective is not None  # fit has checked it
         optimizer.build(self._trained)
         optimizer.zero_grad()
-        predictions = as_list(self(pack(batch.x, batch.structure), training=True))
+        predictions = as_list(self(inputs_of(batch), training=True))
         loss = objective.loss(batch.y, predictions, batch.weights, self._penalties(), batch.size)
         loss.backward()
         optimizer.step()
@@ -234,7 +234,7 @@ class Trainer(GeneratorMethods, Steps):
         objective = self._objective
         assert objective is not None
         with no_grad():
-            predictions = as_list(self(pack(batch.x, batch.structure), training=False))
+            predictions = as_list(self(inputs_of(batch), training=False))
             objective.loss(batch.y, predictions, batch.weights, self._penalties(), batch.size)
         objective.update_metrics(batch.y, predictions, batch.weights)
 

@@ -11,9 +11,11 @@ from tinycnn.ops.convert import TensorLike, floats, integers
 from tinycnn.rules.activation import BiasActivation, Dropout, LogSoftmax, Softmax
 from tinycnn.rules.crossentropy import SoftmaxCrossentropy
 from tinycnn.rules.elementwise import Softplus
+from tinycnn.rules.fused import Affine
 from tinycnn.rules.op import normalize_axis
 
 __all__ = [
+    "affine",
     "bias_activation",
     "binary_crossentropy",
     "categorical_crossentropy",
@@ -46,6 +48,24 @@ def bias_activation(x: TensorLike, bias: TensorLike | None = None, activation: A
     if bias is None:
         return apply(BiasActivation, *floats(x), kind=activation, alpha=alpha)
     return apply(BiasActivation, *floats(x, bias), kind=activation, alpha=alpha)
+
+
+def affine(
+    x: TensorLike, kernel: TensorLike, bias: TensorLike | None = None, activation: Activation = "linear", alpha: float = 0.0
+) -> Tensor:
+    """act(x @ kernel + bias), as one op.
+
+    Args:
+        x: (..., K).
+        kernel: (K, O).
+        bias: (O,) or None.
+        activation, alpha: as in `bias_activation`.
+
+    Raises:
+        ShapeError, ArgumentError: naming what does not fit.
+    """
+    tensors = floats(x, kernel) if bias is None else floats(x, kernel, bias)
+    return apply(Affine, *tensors, kind=activation, alpha=alpha)
 
 
 def relu(x: TensorLike) -> Tensor:

@@ -1,4 +1,4 @@
-"""Ops made of several others, that have kernels of their own."""
+"""Ops made of several others: with a kernel of their own, or to be one node of the graph in place of two."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any, Literal, get_args
 
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.geometry import ConvPool2dGeometry, Padding, conv_pool2d_geometry
-from tinycnn.kernels.spec import Array, KernelSet, PoolableActivation
+from tinycnn.kernels.spec import Activation, Array, KernelSet, PoolableActivation
+from tinycnn.rules.activation import ActivationGeometry, BiasActivation
+from tinycnn.rules.linear import MatMul, MatMulGeometry
 from tinycnn.rules.op import Gradients, Needs, Op, Shape
 
-__all__ = ["ConvPool2d"]
+__all__ = ["Affine", "ConvPool2d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,32 @@ class ConvPool2d(Op):
         x, w, y, argmax = saved
         wanted = needs[0], needs[1], len(needs) > 2 and needs[2]
         return k.conv2d_pool_backward(geometry.windows, geometry.kind, x, w, y, argmax, dy, geometry.alpha, wanted)[: len(needs)]
+
+
+@dataclass(frozen=True, slots=True)
+class AffineGeometry:
+    product: MatMulGeometry
+    activation: ActivationGeometry
+    out_shape: Shape
+
+
+class Affine(Op):
+    """act(x @ w + b): what a dense layer computes"""
+
+    @staticmethod
+    def shape(x: Shape, w: Shape, b: Shape | None = None, *, kind: Activation = "linear", alpha: float = 0.0) -> AffineGeometry:
+        product = MatMul.shape(x, w)
+        return AffineGeometry(product, BiasActivation.shape(product.out_shape, b, kind=kind, alpha=alpha), product.out_shape)
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: AffineGeometry, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Any]:
+        z, operands = MatMul.forward(k, geometry.product, x, w)
+        y, kept = BiasActivation.forward(k, geometry.activation, z, b)
+        return y, (operands, kept)
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: AffineGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
+        operands, kept = saved
+        dz, *db = BiasActivation.vjp(k, geometry.activation, kept, dy, (True, *needs[2:]))
+        assert dz is not None  # it was asked for
+        return (*MatMul.vjp(k, geometry.product, operands, dz, needs[:2]), *db)

@@ -21,7 +21,7 @@ _HOMES = {
         *("max_pool", "one_hot", "relu", "sigmoid", "softmax", "softplus", "sparse_categorical_crossentropy"),
     ),
 }
-_ONLY_HERE = ("batch_normalization", "batch_normalization_training", "bias_activation", "dropout", "ones", "zeros")
+_ONLY_HERE = ("affine", "batch_normalization", "batch_normalization_training", "bias_activation", "dropout", "ones", "zeros")
 _ALIASES = {"Absolute": "abs", "TrueDivide": "divide"}
 #: An op is run once to find out the shape of its result: repeats, widths and sizes in a file must not make that large.
 _MAX_PRODUCT = 1 << 24
