@@ -186,7 +186,7 @@ Everywhere:
 - Random numbers are Philox's: the same seed gives other numbers than in Keras, and the same ones for any number of threads.
 - The state of metrics is float64, so a long epoch's mean keeps its digits.
 - A layer that is called on its own, without `training=`, does as in inference: it does not augment and drops nothing.
-- Bad input raises an error from `tinycnn.errors`, which is also the `ValueError` or `TypeError` that Keras raises.
+- Bad input raises an error from `tinycnn.errors`, which is also a `ValueError`, `TypeError` or `RuntimeError`.
 """
 
 
