@@ -6,6 +6,7 @@ Without Keras the names are those of docs/tools/keras_names.json; with it, that 
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -55,9 +56,12 @@ def test_differences_of_arguments(table: ModuleType) -> None:
     assert table.compare({"on_x": "None"}, {"**hooks": None}) == ([], [])
 
 
-def test_the_list_of_names_is_that_of_keras(table: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_of_names_is_that_of_keras(table: ModuleType) -> None:
     keras = pytest.importorskip("keras")
     version = table.read_names()["version"]
     if keras.__version__ != version:
         pytest.skip(f"the table is of Keras {version}, installed is {keras.__version__}")
-    assert table.NAMES.read_text(encoding="utf-8") == table.names_of_keras(), f"{REMEDY} --update"
+    listed, found = table.read_names()["names"], json.loads(table.names_of_keras())["names"]
+    for names in (listed, found):
+        names["optimizers"]["Optimizer"] = None  # its signature depends on Keras's backend
+    assert listed == found, f"{REMEDY} --update"
