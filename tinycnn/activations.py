@@ -120,7 +120,7 @@ def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = N
 
     Args:
         x: any shape.
-        negative_slope: >= 0.
+        negative_slope: at least 0.
         max_value: None for no limit.
         threshold: where the function begins to rise with slope 1.
     """

@@ -42,6 +42,7 @@ class Case:
     options: Mapping[str, float] = field(default_factory=dict)
 
     def run(self, kernels: KernelSet) -> None:
+        """Run the kernel once, on these arrays."""
         getattr(kernels, self.method)(*self.arguments, **self.options)
 
 

@@ -174,7 +174,7 @@ class VarianceScaling(RandomInitializer):
     """Random numbers of variance scale / n, where n is a number of connections of the layer (`compute_fans`).
 
     Args:
-        scale: > 0.
+        scale: above 0.
         mode: n is "fan_in", "fan_out" or their mean, "fan_avg".
         distribution: "truncated_normal" (cut at two standard deviations, and widened to make up for it), "untruncated_normal" or "uniform"
             (from -sqrt(3 * variance) to sqrt(3 * variance)).
@@ -229,7 +229,7 @@ class VarianceScaling(RandomInitializer):
 
 
 def compute_fans(shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None) -> tuple[int, int]:
-    """(fan_in, fan_out): inputs of one output and outputs of one input; for a kernel (KH, KW, C, O) these are KH*KW*C and KH*KW*O.
+    """(fan_in, fan_out): inputs of one output and outputs of one input; of a kernel (KH, KW, C, O) `KH * KW * C` and `KH * KW * O`.
 
     Where the axes that stand for them are given, they are the products of the sizes along these.
     """

@@ -77,7 +77,7 @@ class OrthogonalRegularizer(Regularizer):
     """factor times the mean |cosine| of the angles between each two rows of a matrix, or columns: 0 if they are orthogonal.
 
     Args:
-        factor: >= 0.
+        factor: at least 0.
         mode: "rows" or "columns".
 
     Raises:

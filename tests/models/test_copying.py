@@ -52,7 +52,7 @@ def functional() -> models.Model:
     x = layers.Input((4,))
     shared = layers.Dense(4)
     inner = models.Sequential([layers.Dense(4), Scale()])
-    h = ops.concatenate([shared(x), inner(shared(shared(x))) * 0.5])
+    h = ops.concatenate([shared(x), inner(shared(shared(x))) * 0.5], axis=-1)
     return models.Model(x, layers.Dense(1)(layers.BatchNormalization()(h)))
 
 

@@ -192,7 +192,7 @@ def test_operations(tmp_path):
     x = Input((5, 5, 2))
     y = Conv2D(3, 3)(x)
     z = 2 * ops.tanh(y) - y / 4 + ops.square(y) ** 0.5
-    z = ops.concatenate([z, ops.maximum(y, 0.1)])
+    z = ops.concatenate([z, ops.maximum(y, 0.1)], axis=-1)
     model = shaken(Model(x, [ops.mean(z, axis=(1, 2)), ops.sum(-z, axis=-1), z + np.arange(6)]))
     compare(model, tmp_path, images(2, 5, 5, 2))
     with pytest.raises(ArgumentError, match=r"the operation 'flip' of 'flip\w*' \(Operation\)"):

@@ -88,14 +88,14 @@ def _geometry(op: type[Op], shapes: tuple[Any, ...], parameters: dict[str, Any])
     if "seed" in parameters:  # a new one each time
         return op.shape(*shapes, **parameters)
     try:
-        return _remembered(op, shapes, tuple(parameters.items()))  # type: ignore[arg-type]
+        return _remembered(op, shapes, **parameters)  # type: ignore[arg-type]
     except TypeError:  # a list, an array or a slice among the parameters; or a mistake, which comes again
         return op.shape(*shapes, **parameters)
 
 
-@functools.lru_cache(maxsize=1024)
-def _remembered(op: type[Op], shapes: tuple[Any, ...], parameters: tuple[tuple[str, Any], ...] = ()) -> Any:
-    return op.shape(*shapes, **dict(parameters))
+@functools.lru_cache(maxsize=1024, typed=True)  # axis=1.0 is a mistake, after an axis=1, too
+def _remembered(op: type[Op], shapes: tuple[Any, ...], /, **parameters: Any) -> Any:
+    return op.shape(*shapes, **parameters)
 
 
 def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str, Any]) -> tuple[Any, Any, Node | None]:

@@ -73,6 +73,7 @@ class ArrayBatches:
         self.steps: int | None = -(-data.size // self.batch_size)
 
     def start(self, skip: int = 0) -> Iterator[Batch]:
+        """A pass, without its first `skip` batches."""
         return self._cut(self._order(), skip * self.batch_size)
 
     __iter__ = start
@@ -142,6 +143,7 @@ class StreamBatches:
         self.restartable = not isinstance(stream, Iterator)
 
     def start(self, skip: int = 0) -> Iterator[Batch]:
+        """A pass, without its first `skip` batches."""
         return self._run(self._numbers(skip) if self.indexable else None, skip)
 
     __iter__ = start

@@ -29,7 +29,7 @@ class LeakyReLU(_SameShape):
     """x where x > 0, else negative_slope * x (Maas et al. 2013).
 
     Args:
-        negative_slope: >= 0; `alpha` is its old name.
+        negative_slope: at least 0; `alpha` is its old name.
         **kwargs: of `Layer`.
 
     Raises:
@@ -50,9 +50,9 @@ class ReLU(_SameShape):
     """max_value where x >= max_value, x where x > threshold, else negative_slope * (x - threshold): by default max(x, 0).
 
     Args:
-        max_value: >= 0, or None for no limit.
-        negative_slope: >= 0.
-        threshold: >= 0.
+        max_value: at least 0, or None for no limit.
+        negative_slope: at least 0.
+        threshold: at least 0.
         **kwargs: of `Layer`.
 
     Raises:

@@ -101,7 +101,7 @@ class BatchNormalization(_Affine):
     Args:
         axis: of the channels.
         momentum: the part of the moving averages that is kept, in [0, 1].
-        epsilon: > 0, keeps the root away from 0.
+        epsilon: above 0, keeps the root away from 0.
         center, scale: whether there are beta and gamma.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: anything `initializers.get` takes.
         beta_regularizer, gamma_regularizer: anything `regularizers.get` takes.
@@ -180,7 +180,7 @@ class LayerNormalization(_Affine):
 
     Args:
         axis: an int or several; gamma and beta have the inputs' sizes along them.
-        epsilon: > 0, keeps the root away from 0.
+        epsilon: above 0, keeps the root away from 0.
         center, scale: whether there are beta and gamma.
         beta_initializer, gamma_initializer: anything `initializers.get` takes.
         beta_regularizer, gamma_regularizer: anything `regularizers.get` takes.
@@ -237,8 +237,9 @@ class GroupNormalization(_Affine):
     Args:
         groups: into how many the channels are cut; -1: each is a group of its own (instance normalisation).
         axis: of the channels.
-        epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint,
-            **kwargs: as in `LayerNormalization`; gamma and beta have one cell for each channel.
+        epsilon, center, scale: as in `LayerNormalization`; gamma and beta have one cell for each channel.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as there.
+        **kwargs: as there.
 
     Raises:
         ArgumentError, DTypeError: naming the argument.

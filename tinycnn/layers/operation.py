@@ -148,10 +148,17 @@ def _cast(x: KerasTensor, dtype: Any) -> Any:
 
 
 def _refuse(x: KerasTensor) -> Any:
-    raise DTypeError(f"the symbolic tensor {x.name!r} has no values that ops.convert_to_numpy could give")
+    raise DTypeError(f"the symbolic tensor {x.name!r} has no values and no known batch size, only a shape and a dtype")
 
 
-_NOT_DRAWN: dict[str, Callable[..., Any]] = {"shape": lambda x: x.shape, "convert_to_tensor": _cast, "convert_to_numpy": _refuse}
+_NOT_DRAWN: dict[str, Callable[..., Any]] = {
+    "shape": lambda x: x.shape,
+    "ndim": lambda x: x.ndim,
+    "size": _refuse,
+    "is_tensor": lambda x: True,
+    "convert_to_tensor": _cast,
+    "convert_to_numpy": _refuse,
+}
 
 
 def _ufunc(self: KerasTensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

@@ -59,6 +59,7 @@ class KerasTensor(Symbolic):
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises DTypeError: there are no values yet."""
         raise DTypeError(
             f"the symbolic tensor {self.name!r} of shape {self.shape} has no values: only layers and the functions of tinycnn.ops "
             "can be applied to it"
@@ -69,6 +70,11 @@ class KerasTensor(Symbolic):
 
 #: The name before Keras's was taken.
 SymbolicTensor = KerasTensor
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether x is what `Input` gives, or a layer called on that: a tensor with a shape and without values."""
+    return isinstance(x, KerasTensor)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def binary_focal_crossentropy(
         y_true, y_pred, from_logits, label_smoothing, axis: as in `binary_crossentropy`.
         apply_class_balancing: weigh ones by alpha and zeros by 1 - alpha.
         alpha: from 0 to 1.
-        gamma: >= 0; 0 is the plain cross-entropy.
+        gamma: at least 0; 0 is the plain cross-entropy.
 
     Returns:
         One loss for each sample, (N, ...).
@@ -75,7 +75,7 @@ def categorical_focal_crossentropy(
     Args:
         y_true, y_pred, from_logits, label_smoothing, axis: as in `categorical_crossentropy`.
         alpha: a weight for all classes, or one for each along the last axis.
-        gamma: >= 0.
+        gamma: at least 0.
 
     Returns:
         One loss for each sample, (N, ...).

@@ -169,7 +169,7 @@ class AUC(_Rates):
     """The area under a curve, as a Riemann sum over thresholds.
 
     Args:
-        num_thresholds: > 1; they are evenly spread from just below 0 to just above 1.
+        num_thresholds: above 1; they are evenly spread from just below 0 to just above 1.
         curve: "ROC", sensitivity over 1 - specificity; "PR", precision over recall; or "PRGAIN" (Flach & Kull 2015).
         summation_method: "interpolation" takes the middle of each step's ends ("PR": the true curve between them), "majoring" the larger,
             "minoring" the smaller one.

@@ -26,7 +26,7 @@ class FBetaScore(Metric):
     Args:
         average: None: one score a class, an array; "macro": their mean; "weighted": weighted by the number of true cells;
             "micro": the score of all cells together.
-        beta: > 0, how much more recall counts than precision.
+        beta: above 0, how much more recall counts than precision.
         threshold: what predictions must be larger than, from above 0 to 1; None: the largest of each row is the prediction.
         name, dtype: see `Metric`.
 

@@ -21,7 +21,7 @@ class IoU(Metric):
     """The mean over some classes of TP / (TP + FP + FN), Jaccard's index; classes that do not occur are left out.
 
     Args:
-        num_classes: >= 1.
+        num_classes: at least 1.
         target_class_ids: the classes to average over.
         name, dtype: see `Metric`; sample weights are not rounded, whatever the dtype.
         ignore_class: a class number whose cells do not count.

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tinycnn.errors import ArgumentError, DataError
 from tinycnn.layers import Input
@@ -17,7 +17,10 @@ from tinycnn.saving.custom import within
 from tinycnn.saving.hdf5 import Group, read_hdf5
 from tinycnn.saving.keras_config import compile_from_keras, compile_to_keras, from_keras, to_keras
 
-__all__ = ["load_model", "model_from_json", "model_to_json", "save_model"]
+if TYPE_CHECKING:
+    from tinycnn.models.model import Model
+
+__all__ = ["load_model", "load_weights", "model_from_json", "model_to_json", "save_model", "save_weights"]
 
 
 def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
@@ -79,7 +82,7 @@ def _input_shape(model: Any) -> Any:
 
 def load_model(
     filepath: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
-) -> Any:
+) -> Model:
     """The model in a file that `save_model` or Keras wrote: a `.keras` archive, or an `.h5` file of Keras 2's format.
 
     The file is not trusted: it can name registered classes only, and nothing of it is run, extracted or followed elsewhere.
@@ -178,12 +181,22 @@ def _compile(model: Any, config: Any) -> None:
         raise DataError(f"compile_config: {error} (compile=False loads the model without it)") from error
 
 
+def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """`model.save_weights(filepath, overwrite)`."""
+    model.save_weights(filepath, overwrite)
+
+
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
+    """`model.load_weights(filepath, skip_mismatch, ...)`."""
+    model.load_weights(filepath, skip_mismatch, **kwargs)
+
+
 def model_to_json(model: Any, **kwargs: Any) -> str:
     """The model without its weights, in Keras's dialect; `kwargs` go to `json.dumps`."""
     return json.dumps(_to_config(model), **kwargs)
 
 
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """The model that `to_json` described, of tinycnn or of Keras, with new weights; compiled, if it was.
 
     Raises:

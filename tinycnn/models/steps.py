@@ -162,6 +162,13 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return x, y, sample_weight
 
 
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """The inverse of `unpack_x_y_sample_weight`: (x, y, sample_weight) without the parts that are None at its end."""
+    if y is None:
+        return (x,) if isinstance(x, (tuple, list)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
 def inputs_of(batch: Batch) -> Any:
     """A batch's inputs in the form that the user gave; Tensors, for which a call has the shortest way."""
     return pack([Tensor.wrap(a) for a in batch.x], batch.structure)

@@ -1,11 +1,24 @@
 """The public functions on Tensors, under the names and signatures of `keras.ops`."""
 
 from tinycnn.autograd import Tensor, Variable
-from tinycnn.ops import activation, array, image, math, nn, normalization, operators, spatial
+from tinycnn.ops import activation, array, image, math, more_arrays, more_math, nn, normalization, operators, spatial
 from tinycnn.ops.activation import *  # noqa: F403
 from tinycnn.ops.array import *  # noqa: F403
-from tinycnn.ops.convert import TensorLike, cast, convert_to_numpy, convert_to_tensor, from_dlpack, shape, stop_gradient
+from tinycnn.ops.convert import (
+    TensorLike,
+    cast,
+    convert_to_numpy,
+    convert_to_tensor,
+    from_dlpack,
+    is_tensor,
+    ndim,
+    shape,
+    size,
+    stop_gradient,
+)
 from tinycnn.ops.math import *  # noqa: F403
+from tinycnn.ops.more_arrays import *  # noqa: F403
+from tinycnn.ops.more_math import *  # noqa: F403
 from tinycnn.ops.nn import *  # noqa: F403
 from tinycnn.ops.normalization import *  # noqa: F403
 from tinycnn.ops.spatial import *  # noqa: F403
@@ -20,11 +33,16 @@ __all__ = [
     "convert_to_tensor",
     "from_dlpack",
     "image",
+    "is_tensor",
+    "ndim",
     "shape",
+    "size",
     "stop_gradient",
     *activation.__all__,
     *array.__all__,
     *math.__all__,
+    *more_arrays.__all__,
+    *more_math.__all__,
     *nn.__all__,
     *normalization.__all__,
     *spatial.__all__,

@@ -101,7 +101,7 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     return apply(shaping.BroadcastTo, convert_to_tensor(x), shape=tuple(shape))
 
 
-def concatenate(xs: Sequence[TensorLike], axis: int = -1) -> Tensor:
+def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Arrays one after the other along `axis`. Raises ShapeError if they differ along another axis."""
     return apply(shaping.Concatenate, *numbers(*_several(xs)), axis=axis)
 

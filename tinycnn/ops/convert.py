@@ -89,6 +89,21 @@ def shape(x: TensorLike) -> tuple[int, ...]:
     return convert_to_numpy(x).shape
 
 
+def ndim(x: TensorLike) -> int:
+    """The number of axes."""
+    return convert_to_numpy(x).ndim
+
+
+def size(x: TensorLike) -> int:
+    """The number of cells."""
+    return convert_to_numpy(x).size
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether x is a Tensor, not an array or a number."""
+    return isinstance(x, Tensor)
+
+
 def numbers(*values: TensorLike) -> tuple[Tensor, ...]:
     """`values` as Tensors of one common dtype."""
     if _are_alike(values):

@@ -43,7 +43,7 @@ def batch_normalization(
     Args:
         x: at least 2 dimensions.
         mean, variance, offset, scale: (C,), C being the size of `axis`; offset None is 0, scale None is 1.
-        epsilon: >= 0, keeps the root away from 0.
+        epsilon: at least 0, keeps the root away from 0.
 
     Raises:
         ShapeError, ArgumentError: if a vector does not fit the axis or epsilon is negative.
@@ -65,7 +65,7 @@ def batch_normalization_training(
     Args:
         x: (..., C), at least 2 dimensions.
         scale, offset: (C,).
-        epsilon: >= 0.
+        epsilon: at least 0.
 
     Returns:
         y like x; the batch's mean and variance, ndarrays (C,), for moving averages. No gradient goes through these two.
@@ -83,7 +83,7 @@ def standardize(x: TensorLike, axes: Axes, epsilon: float = 1e-3) -> Tensor:
     Args:
         x: any shape.
         axes: an int or several.
-        epsilon: >= 0, keeps the root away from 0.
+        epsilon: at least 0, keeps the root away from 0.
 
     Raises:
         ShapeError, ArgumentError: for axes that x does not have or without cells, or a negative epsilon.
@@ -100,7 +100,7 @@ def layer_normalization(
         x: any shape.
         gamma, beta: of the sizes of x along `axis`, in any order, but with the cells in the order of x's axes; None for none.
         axis: an int or several.
-        epsilon: >= 0; default `config.epsilon`.
+        epsilon: at least 0; default `config.epsilon`.
 
     Raises:
         ShapeError, ArgumentError: if something does not fit.
@@ -143,7 +143,7 @@ def normalize(x: TensorLike, axis: Axes | None = -1, order: int = 2, epsilon: fl
         x: any shape.
         axis: an int, several, or None for all.
         order: of the norm, an int >= 1; 2 is the Euclidean one.
-        epsilon: > 0; default `config.epsilon`.
+        epsilon: above 0; default `config.epsilon`.
 
     Raises:
         ArgumentError: for an order that is no int >= 1, or an axis that x does not have.

@@ -31,9 +31,9 @@ class Adafactor(Optimizer):
     Args:
         learning_rate: see `Optimizer`; at most 1 / sqrt(t) is used of it.
         beta_2_decay: < 0.
-        epsilon_1: >= 0, keeps v away from 0.
-        epsilon_2: >= 0, what the rms of the weights counts at least.
-        clip_threshold: > 0, the largest rms of u.
+        epsilon_1: at least 0, keeps v away from 0.
+        epsilon_2: at least 0, what the rms of the weights counts at least.
+        clip_threshold: above 0, the largest rms of u.
         relative_step: kept for configs: the rate is bounded in either case, as in Keras.
         **options: see `Optimizer`.
     """

@@ -19,8 +19,8 @@ class Adagrad(Optimizer):
 
     Args:
         learning_rate: see `Optimizer`.
-        initial_accumulator_value: >= 0, what a starts with.
-        epsilon: >= 0, inside the root.
+        initial_accumulator_value: at least 0, what a starts with.
+        epsilon: at least 0, inside the root.
         **options: see `Optimizer`.
     """
 
@@ -53,7 +53,7 @@ class Adadelta(Optimizer):
     Args:
         learning_rate: see `Optimizer`; 1 is the paper's.
         rho: the fraction of a and d that is kept, from 0 to below 1.
-        epsilon: >= 0, inside the roots.
+        epsilon: at least 0, inside the roots.
         **options: see `Optimizer`.
     """
 

@@ -26,7 +26,7 @@ class Adam(Optimizer):
     Args:
         learning_rate: see `Optimizer`.
         beta_1, beta_2: the fractions of the moments that are kept, from 0 to below 1.
-        epsilon: >= 0, keeps the divisor away from 0.
+        epsilon: at least 0, keeps the divisor away from 0.
         amsgrad: divide by the largest v so far (Reddi et al. 2018).
         **options: see `Optimizer`.
     """

@@ -39,7 +39,7 @@ class Adamax(_Moments):
     Args:
         learning_rate: see `Optimizer`.
         beta_1, beta_2: the fractions of m and u that are kept, from 0 to below 1.
-        epsilon: >= 0, keeps the divisor away from 0.
+        epsilon: at least 0, keeps the divisor away from 0.
         **options: see `Optimizer`.
     """
 
@@ -63,7 +63,7 @@ class Nadam(_Moments):
     Args:
         learning_rate: see `Optimizer`.
         beta_1, beta_2: the fractions of m and v that are kept, from 0 to below 1.
-        epsilon: >= 0, keeps the divisor away from 0.
+        epsilon: at least 0, keeps the divisor away from 0.
         **options: see `Optimizer`.
     """
 

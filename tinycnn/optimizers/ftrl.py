@@ -24,9 +24,9 @@ class Ftrl(Optimizer):
     Args:
         learning_rate: see `Optimizer`; > 0 here.
         learning_rate_power: <= 0.
-        initial_accumulator_value: >= 0, what a starts with.
-        l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength: >= 0.
-        beta: >= 0.
+        initial_accumulator_value: at least 0, what a starts with.
+        l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength: at least 0.
+        beta: at least 0.
         **options: see `Optimizer`.
     """
 

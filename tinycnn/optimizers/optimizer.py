@@ -52,7 +52,8 @@ class Optimizer(Configurable):
     the update rule sees one long vector, and a kernel takes it in one call.
 
     Args:
-        learning_rate: >= 0; or a `LearningRateSchedule`; or a function, of the number of finished steps or of nothing, to such a number.
+        learning_rate: at least 0; or a `LearningRateSchedule`; or a function of the number of finished steps, or of nothing, to such a
+            number.
         weight_decay: d in w -= w * d * learning_rate before each update (Loshchilov & Hutter 2019); None is none.
         clipnorm: each variable's gradient is scaled down to at most this L2 norm. 0 is no limit, here and in the next two.
         clipvalue: each gradient cell is clipped to [-clipvalue, clipvalue].

@@ -21,7 +21,7 @@ class RMSprop(Optimizer):
         learning_rate: see `Optimizer`.
         rho: the fraction of v that is kept, from 0 to below 1.
         momentum: from 0 to 1; steps are collected in m = momentum * m + step, w -= m.
-        epsilon: >= 0, inside the root.
+        epsilon: at least 0, inside the root.
         centered: divide by the root of the variance, v - mean(g) ** 2 + epsilon (Graves 2013).
         **options: see `Optimizer`.
     """

@@ -60,9 +60,9 @@ class ExponentialDecay(_Decay):
     """initial_learning_rate * decay_rate ** (step / decay_steps).
 
     Args:
-        initial_learning_rate: >= 0.
-        decay_steps: > 0.
-        decay_rate: >= 0.
+        initial_learning_rate: at least 0.
+        decay_steps: above 0.
+        decay_rate: at least 0.
         staircase: round the exponent down.
         name: for logs.
     """
@@ -86,9 +86,9 @@ class InverseTimeDecay(_Decay):
     """initial_learning_rate / (1 + decay_rate * step / decay_steps).
 
     Args:
-        initial_learning_rate: >= 0.
-        decay_steps: > 0.
-        decay_rate: >= 0.
+        initial_learning_rate: at least 0.
+        decay_steps: above 0.
+        decay_rate: at least 0.
         staircase: round step / decay_steps down.
         name: for logs.
     """
@@ -135,10 +135,10 @@ class PolynomialDecay(LearningRateSchedule):
     """(initial_learning_rate - end_learning_rate) * (1 - step / decay_steps) ** power + end_learning_rate.
 
     Args:
-        initial_learning_rate: >= 0.
-        decay_steps: > 0; the end is reached then, and kept.
-        end_learning_rate: >= 0.
-        power: >= 0; 1 is a straight line.
+        initial_learning_rate: at least 0.
+        decay_steps: above 0; the end is reached then, and kept.
+        end_learning_rate: at least 0.
+        power: at least 0; 1 is a straight line.
         cycle: instead of keeping the end, multiply decay_steps so that the step is in the last cycle.
         name: for logs.
     """
@@ -175,12 +175,12 @@ class CosineDecay(LearningRateSchedule):
     """Half a cosine from the initial rate down to alpha times that (Loshchilov & Hutter 2017), after an optional warm-up.
 
     Args:
-        initial_learning_rate: >= 0; where the warm-up starts, if there is one.
-        decay_steps: > 0, warm-up not included; the end is kept.
+        initial_learning_rate: at least 0; where the warm-up starts, if there is one.
+        decay_steps: above 0, warm-up not included; the end is kept.
         alpha: the last rate as a fraction of the one that the decay starts from.
         name: for logs.
         warmup_target: where a straight line from the initial rate ends and the decay starts; None: no warm-up.
-        warmup_steps: >= 0, the length of that line.
+        warmup_steps: at least 0, the length of that line.
     """
 
     def __init__(
@@ -214,10 +214,10 @@ class CosineDecayRestarts(LearningRateSchedule):
     """Half cosines one after the other (SGDR, Loshchilov & Hutter 2017).
 
     Args:
-        initial_learning_rate: >= 0.
-        first_decay_steps: > 0, the length of the first one.
-        t_mul: >= 1, how much longer each is than the one before.
-        m_mul: >= 0, how much higher each starts than the one before.
+        initial_learning_rate: at least 0.
+        first_decay_steps: above 0, the length of the first one.
+        t_mul: at least 1, how much longer each is than the one before.
+        m_mul: at least 0, how much higher each starts than the one before.
         alpha: the last rate of each as a fraction of the initial rate.
         name: for logs.
     """

@@ -26,15 +26,19 @@ __all__ = [
     "get_registered_object",
     "load_model",
     "load_onnx",
+    "load_weights",
     "register_keras_serializable",
     "save_model",
+    "save_weights",
 ]
 
 _HOMES = {
     "export_onnx": "tinycnn.saving.onnx",
     "load_model": "tinycnn.models",
     "load_onnx": "tinycnn.saving.onnx",
+    "load_weights": "tinycnn.models.files",
     "save_model": "tinycnn.models",
+    "save_weights": "tinycnn.models.files",
 }
 
 

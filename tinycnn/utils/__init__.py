@@ -23,6 +23,8 @@ from tinycnn.utils.progress import Progbar
 from tinycnn.utils.session import clear_session, set_random_seed
 
 if TYPE_CHECKING:
+    from tinycnn.layers.symbolic import is_keras_tensor
+    from tinycnn.models.steps import pack_x_y_sample_weight, unpack_x_y_sample_weight
     from tinycnn.utils.model_visualization import model_to_dot, model_to_text, plot_model
 
 __all__ = [
@@ -39,23 +41,30 @@ __all__ = [
     "get_registered_object",
     "image_dataset_from_directory",
     "img_to_array",
+    "is_keras_tensor",
     "load_img",
     "model_to_dot",
     "model_to_text",
     "normalize",
+    "pack_x_y_sample_weight",
     "plot_model",
     "register_keras_serializable",
     "save_img",
     "set_random_seed",
     "split_dataset",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 #: The old name of `PyDataset`.
 Sequence = PyDataset
 
 #: Names whose module imports models, which import this package.
-_HOMES = dict.fromkeys(("model_to_dot", "model_to_text", "plot_model"), "tinycnn.utils.model_visualization")
+_HOMES = {
+    **dict.fromkeys(("model_to_dot", "model_to_text", "plot_model"), "tinycnn.utils.model_visualization"),
+    **dict.fromkeys(("pack_x_y_sample_weight", "unpack_x_y_sample_weight"), "tinycnn.models.steps"),
+    "is_keras_tensor": "tinycnn.layers.symbolic",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -51,7 +51,7 @@ def convert_operation(b: Builder, call: Node, read: Sequence[Value]) -> Value:
         y = b.reduced(_OVER_AXES[name], b.ordered(x), [a % len(x.shape) for a in axes], bool(arguments.get("keepdims", False)))
         return Value(y, shape, straight(len(shape)))
     if name == "concatenate" and set(arguments) <= {"axis"}:
-        axis = x.stored_axis(arguments.get("axis", -1))
+        axis = x.stored_axis(arguments.get("axis", 0))
         return b.apply("Concat", [b.ordered(v, x.order) for v in read], shape, x.order, axis=axis)
     raise Unsupported(f"the operation {name!r}")
 
