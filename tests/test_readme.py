@@ -16,7 +16,7 @@ def readme():
 def test_one_test_command_and_ci_finds_it(readme):
     pattern = re.search(r"grep -E '(\^.*?\$)' README\.md", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))[1]
     commands = re.findall(pattern, readme, flags=re.MULTILINE)
-    assert commands == ['python3 -m venv .venv && .venv/bin/pip install -q ".[test,exchange]" && .venv/bin/pytest']
+    assert commands == ['python3 -m venv .venv && .venv/bin/pip install -q ".[test,exchange,docs]" && .venv/bin/pytest']
 
 
 def test_the_main_command_installs_what_the_picture_needs(readme):
