@@ -147,6 +147,8 @@ def test_set_weights_changes_nothing_if_one_does_not_fit() -> None:
         layer.set_weights([np.zeros((3, 2)), np.zeros(3)])
     with pytest.raises(ShapeError, match="2 arrays"):
         layer.set_weights([np.zeros((3, 2))])
+    with pytest.raises(DTypeError, match="weights must be a list of 2 arrays"):
+        layer.set_weights(None)
     for now, then in zip(layer.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
 

@@ -124,6 +124,11 @@ WRONG = {
     "two weights": ({"class_weight": {0: 2.0}, "sample_weight": np.ones(N)}, errors.ArgumentError, "together"),
     "weights' length": ({"sample_weight": np.ones(N - 1)}, errors.ShapeError, "sample_weight"),
     "validation split": ({"validation_split": 1.5}, errors.ArgumentError, "validation_split"),
+    "validation split in text": ({"validation_split": "0.1"}, errors.ArgumentError, "validation_split"),
+    "validation frequency": ({"validation_data": (X, ONE_HOT), "validation_freq": "a"}, errors.ArgumentError, "validation_freq"),
+    "steps of an epoch": ({"steps_per_epoch": 1.25}, errors.ArgumentError, "steps_per_epoch"),
+    "steps of a validation": ({"validation_data": (X, ONE_HOT), "validation_steps": 1.25}, errors.ArgumentError, "validation_steps"),
+    "no inputs": ({"x": None}, errors.DTypeError, "^x must hold real numbers"),
     "validation data": ({"validation_data": (X, LABELS)}, errors.ShapeError, "sparse"),
     "validation form": ({"validation_data": X}, errors.ArgumentError, "validation_data"),
     "verbose": ({"verbose": 5}, errors.ArgumentError, "verbose"),
@@ -180,6 +185,17 @@ def test_compile_refuses_what_it_cannot_do(arguments) -> None:
     with pytest.raises(errors.ArgumentError):
         model.compile(**({"optimizer": "sgd", "loss": "mse"} | arguments))
     assert model.optimizer is before
+
+
+@pytest.mark.parametrize("wrong", [["accuracy"], "accuracy", {"dense": "a"}, [float("nan")], [[1.0]]], ids=str)
+def test_compile_refuses_metrics_in_the_place_of_loss_weights(wrong) -> None:
+    model = classifier()
+    before = model.optimizer
+    with pytest.raises(errors.ArgumentError, match=r"loss_weights must be finite numbers.*metrics="):
+        model.compile("sgd", "mse", wrong)
+    assert model.optimizer is before
+    model.compile("sgd", "mse", [np.float32(0.5)])
+    model.fit(X, ONE_HOT, verbose=0)
 
 
 def test_ctrl_c_ends_within_a_batch_and_fit_goes_on_afterwards() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinycnn import constraints, initializers, ops, regularizers
 from tinycnn.autograd import Tensor, Variable
-from tinycnn.errors import NotBuiltError, ShapeError
+from tinycnn.errors import DTypeError, NotBuiltError, ShapeError
 from tinycnn.saving import budget
 from tinycnn.saving.configurable import Configurable
 
@@ -218,6 +218,8 @@ class WeightHolder(Configurable):
             ShapeError: another number of arrays, or one of another shape; nothing is written then.
         """
         variables = self.weights
+        if not isinstance(weights, (Sequence, np.ndarray)):
+            raise DTypeError(f"weights must be a list of {len(variables)} arrays for {self.who}, got {type(weights).__name__}")
         if len(weights) != len(variables):
             raise ShapeError(f"weights must be a list of {len(variables)} arrays for {self.who}, got {len(weights)}")
         arrays = [ops.convert_to_numpy(value) for value in weights]
