@@ -26,6 +26,7 @@ from tinycnn.layers import (
     MaxPooling2D,
     naming,
 )
+from tinycnn.models import Model
 
 
 class Scale(Layer):
@@ -137,6 +138,17 @@ def test_get_weights_copies_and_set_weights_writes() -> None:
     layer.set_weights([kernel, bias + 1])
     assert (layer.kernel.numpy() == 7).all()
     assert (layer.bias.numpy() == 1).all()
+
+
+@pytest.mark.parametrize("base", [Layer, Model])
+@pytest.mark.parametrize("value", [3, Dense(2)], ids=["number", "layer"])
+def test_a_forgotten_super_init_is_named(base, value) -> None:
+    class Forgetful(base):
+        def __init__(self) -> None:
+            self.part = value
+
+    with pytest.raises(NotBuiltError, match=r"Forgetful must call super\(\).__init__\(\) first, before it sets 'part'"):
+        Forgetful()
 
 
 def test_set_weights_changes_nothing_if_one_does_not_fit() -> None:

@@ -85,7 +85,7 @@ def _is_list_of_arrays(value: Any) -> bool:
 
 def is_stream(x: Any) -> bool:
     """Whether `x` yields batches - a generator, an iterator, any iterable that is no array, a `PyDataset` - rather than being the data."""
-    if isinstance(x, (Mapping, list, tuple, str, bytes)) or _is_array(x):
+    if isinstance(x, (Mapping, list, tuple, str, bytes, type)) or _is_array(x):
         return False
     return isinstance(x, Iterable) or is_indexable(x)
 

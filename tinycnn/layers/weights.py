@@ -48,6 +48,8 @@ class WeightHolder(Configurable):
         self.built = False
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if "_parts" not in self.__dict__ and name not in _OWN:
+            raise NotBuiltError(f"__init__() of {type(self).__name__} must call super().__init__() first, before it sets {name!r}")
         if isinstance(value, Variable):
             self._track(value)
         super().__setattr__(name, value)

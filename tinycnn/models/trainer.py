@@ -113,6 +113,10 @@ class Trainer(GeneratorMethods, Steps):
         if shuffle not in (True, False, "batch"):
             raise ArgumentError(f"shuffle must be True, False or 'batch', got {shuffle!r}")
         history = History()
+        if validation_batch_size is None:
+            validation_batch_size = batch_size
+        else:
+            check_count(validation_batch_size, "validation_batch_size")
         with undone_on_error(self):
             feed = self._feed("train", class_weight, check_finite)
             validation = None
@@ -121,12 +125,12 @@ class Trainer(GeneratorMethods, Steps):
                     raise ArgumentError("validation_split needs arrays, got a stream of batches as x")
                 train, held_out = feed.split(x, y, sample_weight, validation_split)
                 source: Batches = feed.from_arrays(train, batch_size, shuffle)
-                held_out_batches = self._feed("test").from_arrays(held_out, validation_batch_size or batch_size)
+                held_out_batches = self._feed("test").from_arrays(held_out, validation_batch_size)
                 validation = Epochs(held_out_batches, validation_steps, afresh=True, argument="validation_steps")
             else:
                 source = feed(x, y, sample_weight, batch_size, shuffle)
                 if validation_data is not None:
-                    validation = self._validation_epochs(validation_data, validation_batch_size or batch_size, validation_steps)
+                    validation = self._validation_epochs(validation_data, validation_batch_size, validation_steps)
             training = Epochs(source, steps_per_epoch, argument="steps_per_epoch")
             hooks = self._hooks(callbacks, verbose, history, epochs=epochs, steps=training.steps, validation=validation is not None)
 
@@ -225,6 +229,8 @@ class Trainer(GeneratorMethods, Steps):
         """Forward, backward, update."""
         objective, optimizer = self._objective, self.optimizer
         assert objective is not None  # fit has checked it
+        if not self._trained:
+            raise ArgumentError(f"model {self.name!r} has no trainable weights: set trainable=True where something is to be learnt")
         optimizer.build(self._trained)
         optimizer.zero_grad()
         predictions = as_list(self(inputs_of(batch), training=True))
