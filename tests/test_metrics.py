@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinycnn import Tensor, metrics
+from tinycnn import Tensor, metrics, ops
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.metrics import Mean, MeanMetricWrapper, Metric, Sum
 
@@ -340,3 +340,31 @@ def test_arrays_that_do_not_fit() -> None:
 def test_a_score_that_cannot_be_adjusted_says_so() -> None:
     with pytest.warns(UserWarning, match="num_regressors is 6, too many for 6 numbers"):
         assert metrics.R2Score(num_regressors=6)(NUMBERS, LOGITS) == metrics.R2Score()(NUMBERS, LOGITS)
+
+
+@pytest.mark.parametrize("make", ["add_variable", "add_weight"])
+def test_a_metric_written_for_keras(make: str) -> None:
+    class TruePositives(Metric):
+        def __init__(self, name: str = "tp", **kwargs: Any) -> None:
+            super().__init__(name=name, **kwargs)
+            self.found = getattr(self, make)(shape=(), name="found", initializer="zeros")
+            self.least = getattr(self, make)((2,), "ones", "float32")
+
+        def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+            right = ops.cast(ops.equal(ops.cast(y_true, "int32"), ops.argmax(y_pred, axis=-1)), "float32")
+            self.found.assign_add(ops.sum(right))
+            self.least.assign_sub(right * 0.5)
+
+        def result(self) -> Any:
+            return self.found
+
+    metric = TruePositives()
+    np.testing.assert_array_equal(metric.least, [1, 1])
+    assert (metric.found.dtype, metric.least.dtype) == (np.float64, np.float32)
+    assert [float(metric(LABELS, PROBABILITIES)) for _ in range(2)] == [1, 2]
+    np.testing.assert_array_equal(metric.least, [0, 1])
+    metric.reset_state()
+    assert float(metric.result()) == 0
+    with pytest.raises(ArgumentError, match="initializer"):
+        metric.add_variable(initializer="zeroes")
+    assert len(metric.variables) == 2

@@ -200,6 +200,8 @@ def test_learning_rate_scheduler() -> None:
     assert history["lr"] == [0.5, 0.25]
     with pytest.raises(errors.DTypeError, match="number"):
         model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch, rate: "small")])
+    with pytest.raises(errors.DTypeError, match="schedule must be a function"):
+        LearningRateScheduler(0.1)
 
 
 # ---- files

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -260,3 +262,18 @@ def test_taps_are_forgotten_with_their_kernel(algorithm):
     with_taps = native.allocator_stats()["bytes_in_use"]
     del w
     assert native.allocator_stats()["bytes_in_use"] < with_taps
+
+
+def test_a_write_while_taps_are_made_is_noticed_afterwards(algorithm):
+    g = conv2d_geometry((1, 4, 4, 256), (3, 3, 256, 256), padding="same")
+    x, w, _, _ = operands(g, np.float32)
+    stale = 0
+    for trial in range(25):
+        writer = threading.Timer(0.0004 * (trial % 5), np.multiply, (w, np.float32(1.001)), {"out": w})  # NumPy lets go of the GIL
+        writer.start()
+        while writer.is_alive():
+            w[0, 0, 0, 0] += 1
+            kept(g, x, w)
+        writer.join()
+        stale += not np.array_equal(kept(g, x, w), kept(g, x, w.copy()))
+    assert not stale

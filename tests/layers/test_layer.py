@@ -26,6 +26,7 @@ from tinycnn.layers import (
     MaxPooling2D,
     naming,
 )
+from tinycnn.models import Model
 
 
 class Scale(Layer):
@@ -139,6 +140,17 @@ def test_get_weights_copies_and_set_weights_writes() -> None:
     assert (layer.bias.numpy() == 1).all()
 
 
+@pytest.mark.parametrize("base", [Layer, Model])
+@pytest.mark.parametrize("value", [3, Dense(2)], ids=["number", "layer"])
+def test_a_forgotten_super_init_is_named(base, value) -> None:
+    class Forgetful(base):
+        def __init__(self) -> None:
+            self.part = value
+
+    with pytest.raises(NotBuiltError, match=r"Forgetful must call super\(\).__init__\(\) first, before it sets 'part'"):
+        Forgetful()
+
+
 def test_set_weights_changes_nothing_if_one_does_not_fit() -> None:
     layer = Dense(2, name="fixed")
     layer.build((None, 3))
@@ -147,6 +159,8 @@ def test_set_weights_changes_nothing_if_one_does_not_fit() -> None:
         layer.set_weights([np.zeros((3, 2)), np.zeros(3)])
     with pytest.raises(ShapeError, match="2 arrays"):
         layer.set_weights([np.zeros((3, 2))])
+    with pytest.raises(DTypeError, match="weights must be a list of 2 arrays"):
+        layer.set_weights(None)
     for now, then in zip(layer.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
 

@@ -15,7 +15,7 @@ from tinycnn.callbacks import Callback, LambdaCallback, TerminateOnNaN
 from tinycnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input
 from tinycnn.metrics import F1Score, Precision
 from tinycnn.models import Model, Sequential
-from tinycnn.utils import set_random_seed, to_categorical
+from tinycnn.utils import PyDataset, set_random_seed, to_categorical
 
 N = 40
 X = np.sin(np.arange(N * 4) * 1.3).reshape(N, 4).astype(np.float32)
@@ -124,6 +124,17 @@ WRONG = {
     "two weights": ({"class_weight": {0: 2.0}, "sample_weight": np.ones(N)}, errors.ArgumentError, "together"),
     "weights' length": ({"sample_weight": np.ones(N - 1)}, errors.ShapeError, "sample_weight"),
     "validation split": ({"validation_split": 1.5}, errors.ArgumentError, "validation_split"),
+    "validation split in text": ({"validation_split": "0.1"}, errors.ArgumentError, "validation_split"),
+    "batch size of a validation": (
+        {"validation_data": (X, ONE_HOT), "validation_batch_size": 0},
+        errors.ArgumentError,
+        "validation_batch_size",
+    ),
+    "class for an instance": ({"x": PyDataset, "y": None}, errors.DTypeError, "^x must hold real numbers"),
+    "validation frequency": ({"validation_data": (X, ONE_HOT), "validation_freq": "a"}, errors.ArgumentError, "validation_freq"),
+    "steps of an epoch": ({"steps_per_epoch": 1.25}, errors.ArgumentError, "steps_per_epoch"),
+    "steps of a validation": ({"validation_data": (X, ONE_HOT), "validation_steps": 1.25}, errors.ArgumentError, "validation_steps"),
+    "no inputs": ({"x": None}, errors.DTypeError, "^x must hold real numbers"),
     "validation data": ({"validation_data": (X, LABELS)}, errors.ShapeError, "sparse"),
     "validation form": ({"validation_data": X}, errors.ArgumentError, "validation_data"),
     "verbose": ({"verbose": 5}, errors.ArgumentError, "verbose"),
@@ -180,6 +191,28 @@ def test_compile_refuses_what_it_cannot_do(arguments) -> None:
     with pytest.raises(errors.ArgumentError):
         model.compile(**({"optimizer": "sgd", "loss": "mse"} | arguments))
     assert model.optimizer is before
+
+
+@pytest.mark.parametrize("wrong", [["accuracy"], "accuracy", {"dense": "a"}, [float("nan")], [[1.0]]], ids=str)
+def test_compile_refuses_metrics_in_the_place_of_loss_weights(wrong) -> None:
+    model = classifier()
+    before = model.optimizer
+    with pytest.raises(errors.ArgumentError, match=r"loss_weights must be finite numbers.*metrics="):
+        model.compile("sgd", "mse", wrong)
+    assert model.optimizer is before
+    model.compile("sgd", "mse", [np.float32(0.5)])
+    model.fit(X, ONE_HOT, verbose=0)
+
+
+def test_a_frozen_model_says_that_it_cannot_learn() -> None:
+    model = classifier()
+    model.trainable = False
+    with pytest.raises(errors.ArgumentError, match="no trainable weights"):
+        model.fit(X, ONE_HOT, verbose=0)
+    with pytest.raises(errors.ArgumentError, match="no trainable weights"):
+        model.train_on_batch(X, ONE_HOT)
+    model.trainable = True
+    model.fit(X, ONE_HOT, verbose=0)
 
 
 def test_ctrl_c_ends_within_a_batch_and_fit_goes_on_afterwards() -> None:

@@ -89,6 +89,11 @@ def test_add_refuses_what_does_not_belong_and_stays_as_it_was() -> None:
     assert model.output_shape == (None, 5)
 
 
+def test_layers_must_be_a_list() -> None:
+    with pytest.raises(errors.DTypeError, match="layers must be a list of layers"):
+        Sequential(Dense(2))
+
+
 def test_pop() -> None:
     model = small()
     before = model(np.ones((1, 8, 8, 1))).shape

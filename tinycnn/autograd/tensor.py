@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Tensor", "apply", "as_supported_array"]
 
 
-def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> NDArray[Any]:
+def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool | None = None, name: str = "data") -> NDArray[Any]:
     """`data` as a native-endian array of a dtype that tinycnn computes with: float32, float64, integers or bool.
 
     float16 becomes float32, which holds it exactly. Raises DTypeError for complex, object, text and extended floats.
@@ -29,12 +29,12 @@ def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool 
     try:
         array = np.array(data, dtype=dtype, copy=copy) if copy else np.asarray(data, dtype=dtype)
     except (TypeError, ValueError) as error:
-        raise DTypeError(f"data cannot be made an array of numbers: {error}") from None
+        raise DTypeError(f"{name} cannot be made an array of numbers: {error}") from None
     kind = array.dtype.kind
     if array.dtype == np.float16:
         return array.astype(np.float32)
     if kind not in "fiub" or (kind == "f" and array.dtype.itemsize > 8):
-        raise DTypeError(f"data must hold real numbers (float32, float64, integers or bool), got dtype {array.dtype}")
+        raise DTypeError(f"{name} must hold real numbers (float32, float64, integers or bool), got dtype {array.dtype}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

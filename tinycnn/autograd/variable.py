@@ -72,6 +72,14 @@ class Variable(Tensor):
             raise ShapeError(f"variable {self.path!r} has shape {self.shape}, got a value of shape {array.shape}")
         self.data[...] = array
 
+    def assign_add(self, value: Any) -> None:
+        """Add to the values in place; otherwise like `assign`."""
+        self.assign(self.data + as_supported_array(value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the values in place; otherwise like `assign`."""
+        self.assign(self.data - as_supported_array(value))
+
     def rebind(self, data: NDArray[Any], grad_buffer: NDArray[Any]) -> None:
         """Move the values into `data`, and later gradients into `grad_buffer`: views of this shape and dtype into flat buffers."""
         data[...] = self.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,7 @@ def split_validation(data: ArrayData, fraction: float) -> tuple[ArrayData, Array
     Raises:
         ArgumentError: fraction is not between 0 and 1, or leaves one part empty.
     """
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, numbers.Real) or not 0 < fraction < 1:
         raise ArgumentError(f"validation_split must be between 0 and 1, got {fraction!r}")
     cut = math.floor(data.size * (1 - fraction))
     if not 0 < cut < data.size:

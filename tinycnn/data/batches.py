@@ -210,9 +210,9 @@ class Epochs:
         ArgumentError: steps is not an int >= 1.
     """
 
-    def __init__(self, source: Batches, steps: int | None = None, *, afresh: bool = False) -> None:
+    def __init__(self, source: Batches, steps: int | None = None, *, afresh: bool = False, argument: str = "steps") -> None:
         self.source = source
-        self.steps = source.steps if steps is None else check_count(steps, "steps")
+        self.steps = source.steps if steps is None else check_count(steps, argument)
         self._whole_passes = steps is None
         self._afresh = afresh and source.restartable
         self._running: Iterator[Batch] | None = None

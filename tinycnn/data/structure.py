@@ -47,7 +47,7 @@ def flatten(value: Any, name: str, keys: Sequence[str] | None = None) -> tuple[l
         structure, parts = None, {name: value}
     arrays = []
     for label, part in parts.items():
-        array = _as_array(part)
+        array = _as_array(part, label)
         if array.ndim == 0:
             raise ShapeError(f"{label} must have an axis of samples, got a single number")
         arrays.append(array)
@@ -61,17 +61,17 @@ def pack(arrays: Sequence[Any], structure: Structure) -> Any:
     return list(arrays) if structure is list else dict(zip(structure, arrays, strict=True))  # type: ignore[arg-type]
 
 
-def _as_array(value: Any) -> NDArray[Any]:
-    """`value` as an ndarray of a dtype that can be cast to one tinycnn computes with; shared wherever that can be."""
+def _as_array(value: Any, name: str) -> NDArray[Any]:
+    """`value`, in errors `name`, as an ndarray of a dtype that can be cast to one tinycnn computes with; shared wherever that can be."""
     if isinstance(value, np.ndarray) and value.ndim:
-        as_supported_array(value[:0])  # the dtype alone
+        as_supported_array(value[:0], name=name)  # the dtype alone
         return np.asarray(value)
     if hasattr(value, "iloc") and getattr(value, "ndim", 0) == 1:  # a Series
-        return as_supported_array(value)[:, None]
+        return as_supported_array(value, name=name)[:, None]
     try:
-        return as_supported_array(value)
+        return as_supported_array(value, name=name)
     except RuntimeError as error:  # torch: a tensor that wants a gradient
-        raise DTypeError(f"data cannot be made an array of numbers: {error}") from None
+        raise DTypeError(f"{name} cannot be made an array of numbers: {error}") from None
 
 
 def _is_array(value: Any) -> bool:
@@ -85,7 +85,7 @@ def _is_list_of_arrays(value: Any) -> bool:
 
 def is_stream(x: Any) -> bool:
     """Whether `x` yields batches - a generator, an iterator, any iterable that is no array, a `PyDataset` - rather than being the data."""
-    if isinstance(x, (Mapping, list, tuple, str, bytes)) or _is_array(x):
+    if isinstance(x, (Mapping, list, tuple, str, bytes, type)) or _is_array(x):
         return False
     return isinstance(x, Iterable) or is_indexable(x)
 

@@ -174,9 +174,9 @@ cdef object set_taps(tc_conv2d *g, w, tc_dtype dtype):
     ident, key = id(w), (size, g.algorithm, tc_isa_current(dtype))
     known = kept_taps.get(ident)
     if known is None or known[0]() is not w or known[2] != key or memcmp(w_data, data(known[1], conv2d_weights(g), dtype), w.nbytes):
-        taps = empty((size,), w.dtype)
-        check(tc_conv2d_taps(dtype, g, w_data, &size, writable(taps, size, dtype)))
-        known = weakref.ref(w, lambda _: kept_taps.pop(ident, None)), w.copy(), key, taps
+        taps, values = empty((size,), w.dtype), w.copy()  # of the copy: another thread may write to `w` meanwhile
+        check(tc_conv2d_taps(dtype, g, data(values, conv2d_weights(g), dtype), &size, writable(taps, size, dtype)))
+        known = weakref.ref(w, lambda _: kept_taps.pop(ident, None)), values, key, taps
         kept_taps[ident] = known
     g.taps = data(known[3], size, dtype)
     return known

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinycnn import constraints, initializers, ops, regularizers
 from tinycnn.autograd import Tensor, Variable
-from tinycnn.errors import NotBuiltError, ShapeError
+from tinycnn.errors import DTypeError, NotBuiltError, ShapeError
 from tinycnn.saving import budget
 from tinycnn.saving.configurable import Configurable
 
@@ -48,6 +48,8 @@ class WeightHolder(Configurable):
         self.built = False
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if "_parts" not in self.__dict__ and name not in _OWN:
+            raise NotBuiltError(f"__init__() of {type(self).__name__} must call super().__init__() first, before it sets {name!r}")
         if isinstance(value, Variable):
             self._track(value)
         super().__setattr__(name, value)
@@ -218,6 +220,8 @@ class WeightHolder(Configurable):
             ShapeError: another number of arrays, or one of another shape; nothing is written then.
         """
         variables = self.weights
+        if not isinstance(weights, (Sequence, np.ndarray)):
+            raise DTypeError(f"weights must be a list of {len(variables)} arrays for {self.who}, got {type(weights).__name__}")
         if len(weights) != len(variables):
             raise ShapeError(f"weights must be a list of {len(variables)} arrays for {self.who}, got {len(weights)}")
         arrays = [ops.convert_to_numpy(value) for value in weights]

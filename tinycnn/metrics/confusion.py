@@ -88,7 +88,7 @@ class ConfusionMetric(Metric):
     def make_counts(self, shape: Sequence[int]) -> None:
         """Make the state."""
         for name in self.counted:
-            setattr(self, name, self.add_variable(shape, name))
+            setattr(self, name, self.add_variable(shape, name=name))
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Note a batch.

@@ -66,7 +66,7 @@ class FBetaScore(Metric):
             positive = pred > np.asarray(self.threshold, pred.dtype)
         if not self.variables:
             for name in ("true_positives", "false_positives", "false_negatives", "intermediate_weights"):
-                setattr(self, name, self.add_variable(shape, name))
+                setattr(self, name, self.add_variable(shape, name=name))
         cells = [positive * true, positive * (1 - true), ~positive * true, true]
         for variable, values in zip(self.variables, cells, strict=True):
             variable.data += np.sum(values * weights, axis=None if self.average == "micro" else 0)

@@ -53,7 +53,7 @@ class IoU(Metric):
         self.ignore_class = ignore_class
         self.sparse_y_true, self.sparse_y_pred = bool(sparse_y_true), bool(sparse_y_pred)
         self.axis = axis
-        self.total_cm = self.add_variable((num_classes, num_classes), "total_confusion_matrix")
+        self.total_cm = self.add_variable((num_classes, num_classes), name="total_confusion_matrix")
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Note a batch: class numbers, or scores, and a weight for each cell or sample. Numbers out of range do not count.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinycnn import ops
+from tinycnn import initializers, ops
 from tinycnn.autograd import Variable, no_grad
 from tinycnn.config import floatx
 from tinycnn.errors import DTypeError, ShapeError
@@ -42,11 +42,27 @@ class Metric(Configurable):
         self.name = name or snake_case(type(self).__name__)
         self._variables: list[Variable] = []
 
-    def add_variable(self, shape: Sequence[int] = (), name: str = "variable") -> Variable:
-        """A part of the state: zeros in float64, which `reset_state` sets to zero again."""
-        variable = Variable(np.zeros(shape), trainable=False, name=name, path=f"{self.name}/{name}")
+    def add_variable(
+        self, shape: Sequence[int] = (), initializer: Any = "zeros", dtype: DTypeLike | None = None, *, name: str = "variable"
+    ) -> Variable:
+        """A part of the state, which `reset_state` sets to zero.
+
+        Args:
+            shape: its shape; default: one number.
+            initializer: its first values; anything `initializers.get` takes, None for zeros.
+            dtype: what it is gathered in; default float64.
+            name: for people and files.
+
+        Raises:
+            ArgumentError, DTypeError: for an unknown initializer or dtype.
+        """
+        first: Any = initializers.get("zeros" if initializer is None else initializer)
+        variable = Variable(first(shape, "float64"), trainable=False, name=name, path=f"{self.name}/{name}", dtype=dtype)
         self._variables.append(variable)
         return variable
+
+    #: The older name.
+    add_weight = add_variable
 
     @property
     def variables(self) -> list[Variable]:

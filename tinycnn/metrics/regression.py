@@ -63,7 +63,7 @@ class R2Score(Metric):
         weights = np.ones(()) if sample_weight is None else cell_weights(sample_weight, pred.shape)
         weights = np.broadcast_to(weights, pred.shape)
         if not known:
-            known = [self.add_variable(pred.shape[1:], name) for name in ("squared_sum", "sum", "residual", "count")]
+            known = [self.add_variable(pred.shape[1:], name=name) for name in ("squared_sum", "sum", "residual", "count")]
         cells = [true**2 * weights, true * weights, (true - pred) ** 2 * weights, weights]
         for variable, values in zip(known, cells, strict=True):
             variable.data += values.sum(axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ class Objective:
 
     def __init__(self, loss: Any, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
         self._loss = _each(loss, _as_loss)
-        self._loss_weights = loss_weights
+        self._loss_weights = _each(loss_weights, _as_weight)
         self._metrics = metrics
         self._weighted_metrics = weighted_metrics
         self._outputs: list[_Output] = []
@@ -114,7 +115,7 @@ class Objective:
             shapes = ((None, *targets[i].shape[1:]), (None, *predictions[i][1:]))
             found = [(metrics.resolve(m, *shapes), False) for m in _listed(plain[i])]
             found += [(metrics.resolve(m, *shapes), True) for m in _listed(weighted[i])]
-            weight = 1.0 if weights[i] is None else float(weights[i])
+            weight = 1.0 if weights[i] is None else weights[i]
             outputs.append(_Output(all_losses[i], weight, found, Mean(name=f"{name}_loss")))
         self._outputs, self._resolved_for = outputs, key
         self._name_results(names)
@@ -194,6 +195,16 @@ def _as_loss(identifier: Any) -> Loss | None:
     """An instance of Loss, from anything that Keras takes."""
     found = losses.get(identifier)
     return found if found is None or isinstance(found, Loss) else LossFunctionWrapper(found)
+
+
+def _as_weight(value: Any) -> float | None:
+    """A finite number as a Python float; None stays."""
+    try:
+        if value is None or (not isinstance(value, (str, bytes)) and math.isfinite(value)):
+            return None if value is None else float(value)
+    except TypeError:
+        pass
+    raise ArgumentError(f"loss_weights must be finite numbers, got {value!r}; what is measured goes into metrics=[...]")
 
 
 def _each(value: Any, function: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tinycnn.data import ArrayData
@@ -37,6 +37,8 @@ class Sequential(Stepwise):
         super().__init__(name=name)
         self._sublayers: list[Layer] = []
         self._drawn_tensors: list[KerasTensor] = []  # the input, then each layer's output; empty while the input is unknown
+        if not isinstance(layers, (Iterable, type(None))):
+            raise DTypeError(f"layers must be a list of layers, got {layers!r}")
         for layer in layers or ():
             self.add(layer)
         self._trainable = bool(trainable)

@@ -40,10 +40,10 @@ class Trainer(GeneratorMethods, Steps):
         """Batches of fit's validation_data: (x, y), (x, y, sample_weight) or a stream."""
         feed = self._feed("test")
         if is_stream(validation_data):
-            return Epochs(feed.from_stream(validation_data), steps, afresh=True)
+            return Epochs(feed.from_stream(validation_data), steps, afresh=True, argument="validation_steps")
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             raise ArgumentError("validation_data must be (x, y), (x, y, sample_weight) or a stream of batches")
-        return Epochs(feed.from_arrays(feed.arrays(*validation_data), batch_size), steps, afresh=True)
+        return Epochs(feed.from_arrays(feed.arrays(*validation_data), batch_size), steps, afresh=True, argument="validation_steps")
 
     # ---- fit
     def fit(
@@ -104,11 +104,19 @@ class Trainer(GeneratorMethods, Steps):
         self._compiled("fit", needs_loss=not self._has_own("train"))
         check_count(epochs, "epochs")
         check_count(initial_epoch, "initial_epoch", least=0)
-        if not isinstance(validation_freq, (int, Sequence)) or (isinstance(validation_freq, int) and validation_freq < 1):
+        if (
+            not isinstance(validation_freq, (int, Sequence))
+            or isinstance(validation_freq, str)
+            or (isinstance(validation_freq, int) and validation_freq < 1)
+        ):
             raise ArgumentError(f"validation_freq must be an int >= 1 or a list of epochs, got {validation_freq!r}")
         if shuffle not in (True, False, "batch"):
             raise ArgumentError(f"shuffle must be True, False or 'batch', got {shuffle!r}")
         history = History()
+        if validation_batch_size is None:
+            validation_batch_size = batch_size
+        else:
+            check_count(validation_batch_size, "validation_batch_size")
         with undone_on_error(self):
             feed = self._feed("train", class_weight, check_finite)
             validation = None
@@ -117,13 +125,13 @@ class Trainer(GeneratorMethods, Steps):
                     raise ArgumentError("validation_split needs arrays, got a stream of batches as x")
                 train, held_out = feed.split(x, y, sample_weight, validation_split)
                 source: Batches = feed.from_arrays(train, batch_size, shuffle)
-                held_out_batches = self._feed("test").from_arrays(held_out, validation_batch_size or batch_size)
-                validation = Epochs(held_out_batches, validation_steps, afresh=True)
+                held_out_batches = self._feed("test").from_arrays(held_out, validation_batch_size)
+                validation = Epochs(held_out_batches, validation_steps, afresh=True, argument="validation_steps")
             else:
                 source = feed(x, y, sample_weight, batch_size, shuffle)
                 if validation_data is not None:
-                    validation = self._validation_epochs(validation_data, validation_batch_size or batch_size, validation_steps)
-            training = Epochs(source, steps_per_epoch)
+                    validation = self._validation_epochs(validation_data, validation_batch_size, validation_steps)
+            training = Epochs(source, steps_per_epoch, argument="steps_per_epoch")
             hooks = self._hooks(callbacks, verbose, history, epochs=epochs, steps=training.steps, validation=validation is not None)
 
         self.history = history
@@ -221,6 +229,8 @@ class Trainer(GeneratorMethods, Steps):
         """Forward, backward, update."""
         objective, optimizer = self._objective, self.optimizer
         assert objective is not None  # fit has checked it
+        if not self._trained:
+            raise ArgumentError(f"model {self.name!r} has no trainable weights: set trainable=True where something is to be learnt")
         optimizer.build(self._trained)
         optimizer.zero_grad()
         predictions = as_list(self(inputs_of(batch), training=True))
