@@ -159,6 +159,11 @@ class Mean(Metric):
         self.total.data += total / max(1, math.prod(array.shape[1:]))
         self.count.data += count
 
+    def note(self, value: float, count: float) -> None:
+        """Note one number that stands for `count` samples: `update_state` of two numbers, without its checks, for every step."""
+        self.total.data += value * count
+        self.count.data += count
+
     def result(self) -> float:
         return float(self.total.data / self.count.data) if self.count.data else 0.0
 

@@ -161,18 +161,18 @@ class Objective:
                 continue
             value = output.loss(target, prediction, weight)
             if len(self._outputs) > 1:
-                output.mean.update_state(float(value.data), size)
+                output.mean.note(float(value.data), size)
             terms.append(value if output.loss_weight == 1 else value * output.loss_weight)
         total, *others = [*terms, *penalties]
         for term in others:
             total = total + term
         if noted:
-            self._total.update_state(float(total.data), size)
+            self._total.note(float(total.data), size)
         return total
 
     def note(self, total: Tensor, size: int) -> None:
         """Note the total loss of a batch of `size` samples in its mean."""
-        self._total.update_state(float(total.data), size)
+        self._total.note(float(total.data), size)
 
     def update_metrics(self, y: Sequence[NDArray[Any]], predictions: Sequence[Tensor], weights: Sequence[NDArray[Any] | None]) -> None:
         """Note a batch in the metrics."""
