@@ -3,8 +3,8 @@
     python benchmarks/conv_roofline.py [--threads N] [--isa LEVEL] [--rounds N]
 
 Rounds go over all kernels in turn, and the peak is measured again in every round, so that noise falls on all alike. With
-TINYCNN_CONV_ALGORITHM=direct it is what a dense implementation does; else Winograd's algorithm may pass the peak. `layers.py` has the layers
-of other networks.
+TINYCNN_CONV_ALGORITHM=direct it is what a dense implementation does; else Winograd's algorithm may pass the peak. Layers of other networks
+are in `layers.py`.
 """
 
 from __future__ import annotations
