@@ -386,6 +386,7 @@ def test_every_loss(name: str, y: np.ndarray, x: np.ndarray, arguments: dict[str
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")  # by Keras's IoU, of JAX
+@pytest.mark.filterwarnings("ignore:More independent predictors:UserWarning")  # by Keras's R2Score, on batches as small as these
 @pytest.mark.parametrize(("name", "y", "x", "arguments"), METRICS, ids=[f"{case[0]}-{i}" for i, case in enumerate(METRICS)])
 def test_every_metric(name: str, y: np.ndarray, x: np.ndarray, arguments: dict[str, Any], tmp_path: Path) -> None:
     if arguments.get("num_regressors") and keras.backend.backend() != "torch":
