@@ -508,3 +508,12 @@ def test_layers_that_never_have_a_kernel_say_so_plainly():
     with pytest.raises(AttributeError, match="'Flatten' object has no attribute 'kernel'"):
         _ = Flatten().kernel
     assert not hasattr(Dense, "kernel")
+
+
+def test_a_call_that_returns_nothing():
+    class Silent(Layer):
+        def call(self, inputs):
+            inputs * 2
+
+    with pytest.raises(DTypeError, match=r"call\(\) of layer 'mute' \(Silent\) must return Tensors, got None"):
+        Silent(name="mute")(np.ones((1, 2), np.float32))

@@ -157,6 +157,8 @@ class Layer(WeightHolder):
             if self._takes_training:
                 kwargs["training"] = _mode.training
             result = call(*args, **kwargs)
+            if result is None:
+                raise DTypeError(f"call() of {self.who} must return Tensors, got None: is there a return?")
             if self.activity_regularizer is not None:
                 for part in leaves(result):
                     self.add_loss(self.activity_regularizer(part) / float(max(len(part), 1) if part.ndim else 1))
