@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinycnn import Model, Sequential, Tensor, errors, ops
+from tinycnn import Model, Sequential, Tensor, callbacks, errors, models, ops
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,17 @@ def test_arrays_are_shown_by_their_shape():
 def test_no_message_holds_a_long_array(call, message):
     with pytest.raises(errors.DTypeError, match=message):
         call(np.zeros((40, 8, 8, 1), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Sequential().summary(line_length="a"), "line_length must be a number of characters or None, got 'a'"),
+        (lambda: models.load_model(None), "filepath must be a path, got None"),
+        (lambda: callbacks.BackupAndRestore(None), "backup_dir must be a path, got None"),
+    ],
+    ids=["summary", "load_model", "BackupAndRestore"],
+)
+def test_arguments_of_the_wrong_type(call, message):
+    with pytest.raises(errors.DTypeError, match=message):
+        call()
