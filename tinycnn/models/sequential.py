@@ -122,6 +122,12 @@ class Sequential(Stepwise):
             self.built = True
 
     # ---- running it
+    def _taken(self, args: Any, kwargs: dict[str, Any], training: bool | None) -> tuple[tuple[Any, ...], dict[str, Any], bool | None]:
+        args, kwargs, training = super()._taken(args, kwargs, training)
+        if self._drawn_tensors and args and isinstance(args[0], (list, tuple)) and len(args[0]) == 1:  # as `predict` takes it
+            args = (args[0][0], *args[1:])
+        return args, kwargs, training
+
     def _make_steps(self, fuses: bool) -> list[Step]:
         return fused_steps(self._sublayers) if fuses else list(self._sublayers)
 
