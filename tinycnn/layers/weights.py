@@ -44,7 +44,7 @@ class _MadeByBuild:
 
     def __get__(self, layer: WeightHolder | None, owner: type) -> Any:
         if layer is None:
-            raise AttributeError(f"type object {owner.__name__!r} has no attribute {self._name!r}")
+            return self
         if not getattr(layer, "built", True) and hasattr(layer, f"{self._name}_initializer"):
             raise _NoWeightYetError(f"{layer.who} is not built yet, so it has no {self._name}: call it on data, or build(input_shape)")
         raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r}")
