@@ -4,7 +4,7 @@
     from tinycnn.models import Sequential
     from tinycnn.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 
-The submodules follow Keras: `models`, `layers`, `losses`, `metrics`, `optimizers`, `callbacks`, `datasets`, `utils`, `ops`.
+The submodules follow Keras: `models`, `layers`, `losses`, `metrics`, `optimizers`, `callbacks`, `datasets`, `utils`, `ops`, `random`.
 They are imported when first named, so that ``import tinycnn`` costs little more than ``import numpy``.
 """
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ops,
         optimizers,
         profiler,
+        random,
         regularizers,
         saving,
         testing,
@@ -74,6 +75,7 @@ __all__ = [
     "ops",
     "optimizers",
     "profiler",
+    "random",
     "regularizers",
     "saving",
     "set_num_threads",

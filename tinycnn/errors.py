@@ -17,6 +17,12 @@ __all__ = [
 ]
 
 
+def shown(value: object) -> str:
+    """How a message shows what came: arrays, which may be long, by their type and shape, all else by the start of its repr."""
+    shape = getattr(value, "shape", None)
+    return f"{type(value).__name__} of shape {shape}" if shape and hasattr(value, "__array__") else f"{value!r:.200}"
+
+
 class TinyCNNError(Exception):
     """Base of every error that tinycnn raises on purpose."""
 

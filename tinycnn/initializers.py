@@ -158,15 +158,7 @@ class TruncatedNormal(RandomInitializer):
         self.stddev = stddev
 
     def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
-        return _array(self.mean + self.stddev * _truncated(self._generator(), shape), dtype)
-
-
-def _truncated(generator: np.random.Generator, shape: Shape) -> Array:
-    """Standard normal numbers, all within [-2, 2]."""
-    values = generator.standard_normal(shape)
-    while (outside := np.abs(values) > 2).any():
-        values[outside] = generator.standard_normal(np.count_nonzero(outside))
-    return values
+        return _array(self.mean + self.stddev * random.standard_normal_within(2, shape, self._generator()), dtype)
 
 
 @register("initializer", "variance_scaling")
@@ -225,7 +217,7 @@ class VarianceScaling(RandomInitializer):
             return _array(generator.uniform(-limit, limit, shape), dtype)
         if self.distribution == "untruncated_normal":
             return _array(generator.normal(0, math.sqrt(variance), shape), dtype)
-        return _array(math.sqrt(variance) / _TRUNCATED_STDDEV * _truncated(generator, shape), dtype)
+        return _array(math.sqrt(variance) / _TRUNCATED_STDDEV * random.standard_normal_within(2, shape, generator), dtype)
 
 
 def compute_fans(shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None) -> tuple[int, int]:

@@ -1,19 +1,25 @@
-"""The one source of randomness: initializers, dropout, shuffling and splits all draw from here.
+"""The one source of randomness: initializers, dropout, shuffling and splits all draw from here. With it the names of `keras.random`.
 
 `utils.set_random_seed` seeds it (and Python's and NumPy's global generators, for the user's own code); a model trained twice
-from the same seed is the same, byte for byte.
+from the same seed is the same, byte for byte. The functions of `keras.random` give Tensors, so they stand a few floors higher, in
+`ops.random`, and are found when they are first named.
 """
 
 from __future__ import annotations
 
+import importlib
 import operator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinycnn.errors import ArgumentError, DTypeError
 
-__all__ = ["generator", "get_state", "next_seed", "set_seed", "set_state"]
+#: What `ops.random` holds.
+_ON_TENSORS = ("categorical", "dropout", "normal", "randint", "shuffle", "truncated_normal", "uniform")
+
+__all__ = ["SeedGenerator", "generator", "get_state", "next_seed", "set_seed", "set_state", "standard_normal_within", *_ON_TENSORS]
 
 _generator = np.random.Generator(np.random.PCG64())
 
@@ -41,6 +47,53 @@ def get_state() -> dict[str, Any]:
 def set_state(state: dict[str, Any]) -> None:
     """Put back what `get_state` gave."""
     _generator.bit_generator.state = state
+
+
+class SeedGenerator:
+    """A random sequence of its own: given as `seed`, each call of a function draws the next numbers of it.
+
+    Args:
+        seed: int >= 0; default: drawn from the shared generator.
+        name: default "seed_generator".
+
+    Raises:
+        ArgumentError, DTypeError: if seed is no such int.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        self.seed = seed
+        self.name = name or "seed_generator"
+        #: The seed, and how many were drawn.
+        self.state: NDArray[np.uint64] = np.array([next_seed() if seed is None else _check(seed), 0], np.uint64)
+
+    def next(self) -> NDArray[np.uint64]:
+        """The next seed: two numbers, `state` as it was before."""
+        drawn = self.state.copy()
+        self.state[1] += 1
+        return drawn
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make another one of the same seed."""
+        return {"seed": self.seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """One that starts anew, from what `get_config` gave."""
+        return cls(**config)
+
+
+def standard_normal_within(limit: float, shape: Any, source: np.random.Generator) -> NDArray[np.float64]:
+    """Standard normal numbers; those farther than `limit` from 0 are drawn again."""
+    values = np.asarray(source.standard_normal(shape))
+    while (outside := np.abs(values) > limit).any():
+        values[outside] = source.standard_normal(np.count_nonzero(outside))
+    return values
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_TENSORS:
+        raise AttributeError(f"module 'tinycnn.random' has no attribute {name!r}")
+    return getattr(importlib.import_module("tinycnn.ops.random"), name)
 
 
 def _check(seed: int) -> int:

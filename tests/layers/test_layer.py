@@ -490,3 +490,29 @@ def test_copies_are_independent() -> None:
 def test_no_graph_under_no_grad() -> None:
     with no_grad():
         assert not Dense(1)(np.ones((2, 3), np.float32)).requires_grad
+
+
+@pytest.mark.parametrize(("layer", "name"), [(Dense(3), "kernel"), (Conv2D(3, 3), "bias"), (BatchNormalization(), "moving_mean")])
+def test_a_weight_that_is_not_there_yet(layer, name):
+    with pytest.raises(NotBuiltError, match=f"is not built yet, so it has no {name}: call it on data"):
+        getattr(layer, name)
+    assert not hasattr(layer, name)
+    assert getattr(layer, name, 5) == 5
+    layer(np.ones((1, 4, 4, 2), np.float32))
+    assert isinstance(getattr(layer, name), Variable)
+    with pytest.raises(AttributeError, match="object has no attribute 'pointwise_kernel'"):
+        _ = layer.pointwise_kernel
+
+
+def test_layers_that_never_have_a_kernel_say_so_plainly():
+    with pytest.raises(AttributeError, match="'Flatten' object has no attribute 'kernel'"):
+        _ = Flatten().kernel
+
+
+def test_a_call_that_returns_nothing():
+    class Silent(Layer):
+        def call(self, inputs):
+            inputs * 2
+
+    with pytest.raises(DTypeError, match=r"call\(\) of layer 'mute' \(Silent\) must return Tensors, got None"):
+        Silent(name="mute")(np.ones((1, 2), np.float32))

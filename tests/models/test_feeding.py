@@ -220,3 +220,10 @@ def test_a_memory_map_trains_as_the_array_does(tmp_path: Path) -> None:
         model.compile("adam", "mse")
         results.append(trained(model, x, LABELS, batch_size=5, shuffle=True, validation_split=0.25))
     same(results[1], results[0])
+
+
+def test_a_list_of_images_is_no_batch() -> None:
+    model = Sequential([Input((4, 4, 1)), Flatten(), Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(errors.ShapeError, match=r"x has 40 arrays, the model has 1 input: \["):
+        model.fit([np.zeros((4, 4, 1), np.float32)] * 40, np.zeros((40, 1)), verbose=0)

@@ -178,3 +178,12 @@ def test_a_changed_stack_admits_what_it_takes_now():
         model.train_on_batch(x, np.zeros((2, 3)))
     model.pop()
     model.train_on_batch(x, np.zeros((2, 3)))
+
+
+def test_a_list_of_its_one_input() -> None:
+    model, x = small(), np.ones((2, 8, 8, 1), np.float32)
+    np.testing.assert_array_equal(model([x]).numpy(), model(x).numpy())
+    inner = model([Input((8, 8, 1))])
+    assert inner.shape == (None, 2)
+    with pytest.raises(errors.ShapeError, match="expects inputs of shape"):
+        model([x, x])

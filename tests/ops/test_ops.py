@@ -288,3 +288,24 @@ def test_floatx_is_the_dtype_of_new_numbers() -> None:
         tinycnn.config.set_floatx("float32")
     with pytest.raises(ArgumentError, match="float16"):
         tinycnn.config.set_floatx("float16")
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std", "argmax", "argmin"])
+def test_numpys_functions_call_the_methods(name: str) -> None:
+    x = R.standard_normal((3, 4))
+    for options in ({}, {"axis": 1}, {"axis": 0, "keepdims": True}):
+        result = getattr(np, name)(Tensor(x), **options)
+        assert isinstance(result, Tensor)
+        np.testing.assert_allclose(result.numpy(), getattr(np, name)(x, **options))
+
+
+def test_numpys_functions_record_gradients_and_refuse_what_is_left_out() -> None:
+    x = Tensor(np.arange(4.0), requires_grad=True)
+    np.mean(np.clip(x, 0.5, 2.5)).backward()
+    np.testing.assert_array_equal(x.grad, [0, 0.25, 0.25, 0])
+    with pytest.raises(ArgumentError, match=r"dtype must be left out in mean\(\) of a tensor"):
+        np.mean(x, dtype=np.float64)
+    with pytest.raises(ArgumentError, match=r"out must be left out in sum\(\) of a tensor"):
+        np.sum(x, out=np.empty(()))
+    with pytest.raises(ArgumentError, match=r"ddof must be left out in std\(\) of a tensor"):
+        np.std(x, ddof=1)

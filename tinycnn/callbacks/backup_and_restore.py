@@ -18,6 +18,7 @@ from tinycnn import random
 from tinycnn.callbacks.callback import Callback, Logs
 from tinycnn.callbacks.finite import is_finite
 from tinycnn.errors import ArgumentError, DataError, NotBuiltError, TinyCNNError
+from tinycnn.saving.atomic import checked_path
 from tinycnn.saving.npz import read_all_arrays, write_arrays
 
 __all__ = ["BackupAndRestore", "Resumption"]
@@ -71,7 +72,7 @@ class BackupAndRestore(Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
-        if not os.fspath(backup_dir):
+        if not checked_path(backup_dir, "backup_dir"):
             raise ArgumentError("backup_dir must not be empty")
         if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
             raise ArgumentError(f"save_freq must be 'epoch' or a number of batches >= 1, got {save_freq!r}")

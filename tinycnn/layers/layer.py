@@ -13,7 +13,7 @@ import numpy as np
 
 from tinycnn import config, ops, regularizers
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError, shown
 from tinycnn.layers import copying, naming
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.shapes import Shape, is_shape, map_shapes, normalize_shape
@@ -157,6 +157,8 @@ class Layer(WeightHolder):
             if self._takes_training:
                 kwargs["training"] = _mode.training
             result = call(*args, **kwargs)
+            if result is None:
+                raise DTypeError(f"call() of {self.who} must return Tensors, got None: is there a return?")
             if self.activity_regularizer is not None:
                 for part in leaves(result):
                     self.add_loss(self.activity_regularizer(part) / float(max(len(part), 1) if part.ndim else 1))
@@ -292,7 +294,7 @@ class Layer(WeightHolder):
         """
         for part in leaves(loss):
             if not isinstance(part, Tensor):
-                raise DTypeError(f"add_loss() of {self.who} takes Tensors, got {part!r}")
+                raise DTypeError(f"add_loss() of {self.who} takes Tensors, got {shown(part)}")
         _mode.losses.setdefault(self, []).extend(leaves(loss))
 
     @property

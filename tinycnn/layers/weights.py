@@ -28,6 +28,28 @@ _GETTERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+class _NoWeightYetError(NotBuiltError, AttributeError):
+    """Also an AttributeError, so that `hasattr` and `getattr` with a default see that there is none."""
+
+
+class _MadeByBuild:
+    """Stands in the class for a weight that `build` will set: attributes of the layer itself come first, so built layers lose no time.
+
+    Args:
+        name: of the weight.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layer: WeightHolder | None, owner: type) -> Any:
+        if layer is None:
+            return self
+        if not getattr(layer, "built", True) and hasattr(layer, f"{self._name}_initializer"):
+            raise _NoWeightYetError(f"{layer.who} is not built yet, so it has no {self._name}: call it on data, or build(input_shape)")
+        raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r}")
+
+
 class WeightHolder(Configurable):
     """The half of a `Layer` that keeps weights.
 
@@ -242,6 +264,10 @@ _OWN = frozenset(
     {"_parts", "_trainable_variables", "_non_trainable_variables", "_regularized", "_built_for", "_drawn_tensors", "_steps", "_admitted"}
     | {"_trained", "_regularized_now"}
 )
+
+
+for _name in ("bias", "beta", "depthwise_kernel", "gamma", "kernel", "moving_mean", "moving_variance", "pointwise_kernel"):
+    setattr(WeightHolder, _name, _MadeByBuild(_name))
 
 
 def _may_hold(value: Any) -> bool:

@@ -53,6 +53,9 @@ class Feed:
             ArgumentError, DTypeError, ShapeError: naming what is wrong with the arguments themselves.
         """
         inputs, structure = flatten(x, "x", self.input_names)
+        if self.input_names is not None and len(inputs) != len(self.input_names):
+            count = len(self.input_names)
+            raise ShapeError(f"x has {len(inputs)} arrays, the model has {count} input{'s' * (count != 1)}: {list(self.input_names)}")
         targets, y_structure = ([], None) if y is None else flatten(y, "y", self.output_names)
         data = ArrayData(inputs, targets, self.weights(sample_weight, targets), structure, y_structure)
         if self.finite:

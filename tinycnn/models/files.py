@@ -12,6 +12,7 @@ from tinycnn.errors import ArgumentError, DataError
 from tinycnn.layers import Input
 from tinycnn.saving import budget, keras_weights, legacy_h5
 from tinycnn.saving.archive import parse_json, read_archive, write_archive
+from tinycnn.saving.atomic import checked_path
 from tinycnn.saving.configurable import deserialize, serialize
 from tinycnn.saving.custom import within
 from tinycnn.saving.hdf5 import Group, read_hdf5
@@ -38,7 +39,7 @@ def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = T
         DTypeError: something in the model has no place in a file, such as a function of the user's own that is not registered.
         OSError: the file cannot be written; an older one is as it was.
     """
-    path = os.fspath(filepath)
+    path = checked_path(filepath, "filepath")
     if zipped is False:
         raise ArgumentError("zipped must be True or None: a model is written into one file")
     if not path.endswith((".keras", ".h5", ".hdf5")):
@@ -97,7 +98,7 @@ def load_model(
         DataError: the file is damaged, or asks for what tinycnn has not; the sentence says where in the file.
         OSError: the file cannot be read.
     """
-    path = os.fspath(filepath)
+    path = checked_path(filepath, "filepath")
     with open(path, "rb") as file:
         try:
             with within(custom_objects):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinycnn.data import ArrayData
-from tinycnn.errors import ArgumentError, DTypeError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError, shown
 from tinycnn.layers import Layer
 from tinycnn.layers.symbolic import KerasTensor, Node, Shape
 from tinycnn.layers.tree import leaves, like, map_leaves
@@ -215,7 +215,7 @@ def _checked(tensors: Any, argument: str) -> list[KerasTensor]:
     parts = leaves(tensors)
     for part in parts:
         if not isinstance(part, KerasTensor):
-            raise DTypeError(f"{argument} must be symbolic tensors (of Input(...), or a layer's output), got {part!r}")
+            raise DTypeError(f"{argument} must be symbolic tensors (of Input(...), or a layer's output), got {shown(part)}")
     if not parts:
         raise ArgumentError(f"{argument} must not be empty")
     return parts

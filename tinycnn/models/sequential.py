@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tinycnn.data import ArrayData
-from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError, shown
 from tinycnn.layers import Input, InputLayer, Layer
 from tinycnn.layers.symbolic import KerasTensor, Shape
 from tinycnn.models.building import undone_on_error
@@ -38,7 +38,7 @@ class Sequential(Stepwise):
         self._sublayers: list[Layer] = []
         self._drawn_tensors: list[KerasTensor] = []  # the input, then each layer's output; empty while the input is unknown
         if not isinstance(layers, (Iterable, type(None))):
-            raise DTypeError(f"layers must be a list of layers, got {layers!r}")
+            raise DTypeError(f"layers must be a list of layers, got {shown(layers)}")
         for layer in layers or ():
             self.add(layer)
         self._trainable = bool(trainable)
@@ -60,7 +60,7 @@ class Sequential(Stepwise):
             self._add_input(source)
             return
         if not isinstance(layer, Layer):
-            raise DTypeError(f"layer must be a Layer or an Input, got {layer!r}")
+            raise DTypeError(f"layer must be a Layer or an Input, got {shown(layer)}")
         if any(layer.name == other.name for other in self._sublayers):
             raise ArgumentError(f"layer names must be unique, and there is a {layer.name!r} already")
         if self._drawn_tensors:
@@ -122,6 +122,12 @@ class Sequential(Stepwise):
             self.built = True
 
     # ---- running it
+    def _taken(self, args: Any, kwargs: dict[str, Any], training: bool | None) -> tuple[tuple[Any, ...], dict[str, Any], bool | None]:
+        args, kwargs, training = super()._taken(args, kwargs, training)
+        if self._drawn_tensors and args and isinstance(args[0], (list, tuple)) and len(args[0]) == 1:  # as `predict` takes it
+            args = (args[0][0], *args[1:])
+        return args, kwargs, training
+
     def _make_steps(self, fuses: bool) -> list[Step]:
         return fused_steps(self._sublayers) if fuses else list(self._sublayers)
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tinycnn.errors import NotBuiltError
+from tinycnn.errors import DTypeError, NotBuiltError
 from tinycnn.layers import Operation
 from tinycnn.models.graph import places
 
@@ -21,6 +21,8 @@ def print_summary(
     model: Model, line_length: int | None, print_fn: Callable[[str], Any] | None, expand_nested: bool, show_trainable: bool
 ) -> None:
     """Print `model`; the arguments are those of `Model.summary`."""
+    if line_length is not None and (isinstance(line_length, bool) or not isinstance(line_length, int)):
+        raise DTypeError(f"line_length must be a number of characters or None, got {line_length!r}")
     from rich.box import HEAVY_HEAD
     from rich.console import Console
     from rich.markup import escape

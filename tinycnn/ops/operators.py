@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinycnn.autograd.tensor import Tensor
+from tinycnn.errors import ArgumentError
 from tinycnn.ops import array, convert, math, nn
 from tinycnn.ops.symbolic import drawable
 
@@ -38,6 +40,25 @@ def _transpose(self: Tensor, *axes: Any) -> Tensor:
 def _astype(self: Tensor, dtype: DTypeLike) -> Tensor:
     """The same values in another dtype."""
     return convert.cast(self, dtype)
+
+
+def _called_by_numpy(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`function` as the method that np.mean(tensor) and its like call: with all of NumPy's arguments, which must be left alone."""
+
+    @functools.wraps(function)
+    def method(*args: Any, **kwargs: Any) -> Tensor:
+        for name in _OF_NUMPY.intersection(kwargs):
+            value = kwargs.pop(name)
+            if value is not None and not (name == "ddof" and value == 0):
+                raise ArgumentError(
+                    f"{name} must be left out in {function.__name__}() of a tensor; tensor.numpy() is an array that takes it"
+                )
+        return function(*args, **kwargs)
+
+    return method
+
+
+_OF_NUMPY = frozenset({"ddof", "dtype", "initial", "out", "where"})
 
 
 def _operators() -> dict[str, Callable[..., Any]]:
@@ -80,7 +101,9 @@ def install() -> None:
         "flatten": array.ravel,
         "squeeze": array.squeeze,
     }
-    for name in ("sum", "mean", "max", "min", "var", "std", "argmax", "argmin", "exp", "log", "sqrt", "abs", "square", "clip"):
+    for name in ("sum", "mean", "max", "min", "var", "std", "argmax", "argmin", "clip"):
+        methods[name] = _called_by_numpy(getattr(math, name))
+    for name in ("exp", "log", "sqrt", "abs", "square"):
         methods[name] = getattr(math, name)
     for name in ("relu", "sigmoid", "tanh", "softmax"):
         methods[name] = getattr(nn, name)

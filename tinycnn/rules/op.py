@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinycnn.errors import ArgumentError, DTypeError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError, shown
 from tinycnn.kernels.spec import Array
 
 __all__ = [
@@ -91,8 +91,8 @@ def unbroadcast(gradient: Array, shape: Shape) -> Array:
 
 def normalize_axis(axis: object, ndim: int, name: str = "axis") -> int:
     """`axis` as an int in [0, ndim)."""
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise DTypeError(f"{name} must be an int, got {axis!r}")
+    if isinstance(axis, bool) or not hasattr(axis, "__index__") or (hasattr(axis, "ndim") and axis.ndim):
+        raise DTypeError(f"{name} must be an int, got {shown(axis)}")
     index = axis.__index__()
     if not -ndim <= index < ndim:
         raise ArgumentError(f"{name} must be in [{-ndim}, {ndim}) for an array of {ndim} dimensions, got {axis!r}")
