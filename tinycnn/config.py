@@ -75,7 +75,7 @@ def conv_algorithm() -> str:
 
 
 def set_conv_algorithm(name: str) -> None:
-    """Choose how the C kernels convolve forward, and backward to the input, wherever that algorithm can do the convolution asked for.
+    """Choose how the C kernels convolve, forward and backward, wherever that algorithm can do the convolution asked for.
 
     Args:
         name: "direct" sums the products as they stand; "winograd2" and "winograd4" are Winograd's F(2x2, 3x3) and F(4x4, 3x3), which

@@ -315,13 +315,13 @@ static bool winograd_fits(const tc_conv2d *g) {
            g->groups == 1 && pad < TAPS;
 }
 
-// What F(4x4) costs, in multiply-adds of a product. Measured: the transforms are worth about 16 for each value of a tile, and 8 for each
-// transformed tap, or 32 where these outgrow L2.
+// Costs are counted in multiply-adds of a product. Measured: a transformed tap is worth 8, or 32 where the taps outgrow L2.
 static double taps_cost(const tc_conv2d *g) {
     const double taps = MAX_POINTS * MAX_POINTS * (double)g->in_channels * (double)g->out_channels;
     return (taps * sizeof(real) > 1 << 20 ? 32 : 8) * taps;
 }
 
+// Of F(4x4). Measured: the transforms are worth about 16 for each value of a tile.
 static double winograd_cost(const tc_conv2d *g, bool adjoint) {
     const int64_t m = MAX_TILE, height = adjoint ? g->in_h : g->out_h, width = adjoint ? g->in_w : g->out_w;
     const double sources = adjoint ? g->out_channels : g->in_channels;

@@ -9,7 +9,7 @@ from tinycnn import optimizers
 from tinycnn.autograd import no_grad
 from tinycnn.data import ArrayData, check_count, pack
 from tinycnn.errors import ArgumentError, NotBuiltError
-from tinycnn.layers import Layer, SymbolicTensor
+from tinycnn.layers import KerasTensor, Layer
 from tinycnn.layers.shapes import Shape
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.fusion import Step
@@ -147,12 +147,12 @@ class Compiled(Layer):
         return self.output_names or ([f"output_{i + 1}" for i in range(count)] if count > 1 else ["output"])
 
     @property
-    def inputs(self) -> list[SymbolicTensor]:
+    def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs; empty where they are not known, as in a subclassed model."""
         return []
 
     @property
-    def outputs(self) -> list[SymbolicTensor]:
+    def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs; empty where they are not known, as in a subclassed model."""
         return []
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from tinycnn.errors import DataError, TinyCNNError
-from tinycnn.layers import Activation, Input, SymbolicTensor
+from tinycnn.layers import Activation, Input, KerasTensor
 from tinycnn.models.model import Model
 from tinycnn.models.outputs import as_list
 from tinycnn.saving.onnx.operator import OPERATORS
@@ -48,11 +48,11 @@ def load_onnx(filepath: str | os.PathLike[str]) -> Model:
     return Model(inputs, outputs if len(outputs) > 1 else outputs[0])
 
 
-def _named(tensor: Any, name: str, inputs: list[SymbolicTensor], dtype: str) -> SymbolicTensor:
+def _named(tensor: Any, name: str, inputs: list[KerasTensor], dtype: str) -> KerasTensor:
     """The same tensor out of a layer of that name: models call their outputs by layers."""
     name = _layer_name(name)
     taken = name in [t.name for t in inputs]
-    named: SymbolicTensor = Activation("linear", name=f"{name}_output" if taken else name, dtype=dtype)(tensor)
+    named: KerasTensor = Activation("linear", name=f"{name}_output" if taken else name, dtype=dtype)(tensor)
     return named
 
 
