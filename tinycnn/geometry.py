@@ -13,10 +13,12 @@ The formulas are TensorFlow's and Keras's (https://www.tensorflow.org/api_docs/p
 
 from __future__ import annotations
 
+import functools
 import operator
+import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 
@@ -44,7 +46,12 @@ Pair: TypeAlias = tuple[int, int]
 MAX_ELEMENTS = 2**48
 
 
-@dataclass(frozen=True, slots=True)
+def _packed(geometry: Any) -> bytes:
+    values = [getattr(geometry, field.name) for field in fields(geometry)]
+    return struct.pack(f"={len(values)}q", *values)
+
+
+@dataclass(frozen=True)
 class Conv2dGeometry:
     """One 2-D convolution, normalised. Sizes are counts of cells; `pad_*` are the zero rows / columns around the input."""
 
@@ -67,17 +74,17 @@ class Conv2dGeometry:
     pad_right: int
     groups: int
 
-    @property
+    @functools.cached_property
     def in_shape(self) -> tuple[int, int, int, int]:
         """(N, H, W, C)"""
         return self.batch, self.in_h, self.in_w, self.in_channels
 
-    @property
+    @functools.cached_property
     def kernel_shape(self) -> tuple[int, int, int, int]:
         """(KH, KW, C // groups, O)"""
         return self.kernel_h, self.kernel_w, self.in_channels // self.groups, self.out_channels
 
-    @property
+    @functools.cached_property
     def out_shape(self) -> tuple[int, int, int, int]:
         """(N, OH, OW, O)"""
         return self.batch, self.out_h, self.out_w, self.out_channels
@@ -87,8 +94,13 @@ class Conv2dGeometry:
         """Multiply-adds of one dense forward pass (padding counted as work)."""
         return self.batch * self.out_h * self.out_w * self.out_channels * (self.in_channels // self.groups) * self.kernel_h * self.kernel_w
 
+    @functools.cached_property
+    def packed(self) -> bytes:
+        """The fields as int64, one after another: what C reads."""
+        return _packed(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Pool2dGeometry:
     """One 2-D pooling, normalised. Padding cells are never read: max ignores them, average divides by the valid cells only."""
 
@@ -107,15 +119,20 @@ class Pool2dGeometry:
     pad_left: int
     pad_right: int
 
-    @property
+    @functools.cached_property
     def in_shape(self) -> tuple[int, int, int, int]:
         """(N, H, W, C)"""
         return self.batch, self.in_h, self.in_w, self.channels
 
-    @property
+    @functools.cached_property
     def out_shape(self) -> tuple[int, int, int, int]:
         """(N, OH, OW, C)"""
         return self.batch, self.out_h, self.out_w, self.channels
+
+    @functools.cached_property
+    def packed(self) -> bytes:
+        """The fields as int64, one after another: what C reads."""
+        return _packed(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ WORK: dict[str, Callable[..., Work]] = {
     "max_pool2d_backward": lambda geometry, dy, argmax: _pooling(geometry, 1),
     "avg_pool2d_forward": lambda geometry, x: _pooling(geometry, geometry.window_h * geometry.window_w),
     "avg_pool2d_backward": lambda geometry, dy: _pooling(geometry, geometry.window_h * geometry.window_w + 1),
-    "conv2d_pool_forward": lambda geometry, kind, x, w, b, alpha: _convolution(geometry.conv, 1, geometry.out_shape),
+    "conv2d_pool_forward": lambda geometry, kind, x, w, b, alpha, wants_argmax=True: _convolution(geometry.conv, 1, geometry.out_shape),
     "conv2d_pool_backward": lambda geometry, kind, x, w, y, argmax, dy, alpha, needs: _convolution(
         geometry.conv, needs[0] + needs[1], geometry.out_shape
     ),

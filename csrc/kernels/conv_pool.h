@@ -19,7 +19,7 @@ typedef struct {
     real alpha;
     const real *x, *w, *b;
     real *y;
-    uint8_t *argmax;
+    uint8_t *argmax;  // or NULL
     int64_t images_per_chunk;
 } conv_pool_job;
 
@@ -46,14 +46,14 @@ __attribute__((always_inline)) static inline void pool_and_activate(tc_activatio
         take_if_larger(x2[c], 2, &best, &place);
         take_if_larger(x3[c], 3, &best, &place);
         y[c] = activate(kind, best, alpha);
-        argmax[c] = (uint8_t)place;
+        if (argmax) argmax[c] = (uint8_t)place;
     }
 }
 
 static void pool_window_activated(const conv_pool_job *job, pool_cells cells, int64_t at) {
     const int64_t channels = job->pool->channels;
     real *y = job->y + at;
-    uint8_t *argmax = job->argmax + at;
+    uint8_t *argmax = job->argmax ? job->argmax + at : NULL;
     switch (job->kind) {  // a constant in each case: no branch in the loop
         case TC_RELU: pool_and_activate(TC_RELU, 0, channels, cells, y, argmax); break;
         case TC_LEAKY_RELU: pool_and_activate(TC_LEAKY_RELU, job->alpha, channels, cells, y, argmax); break;

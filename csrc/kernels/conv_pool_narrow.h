@@ -6,10 +6,10 @@
 // a vector of output channels, are finished and pooled where they are: each pixel that the window reads, (kernel + 1)^2 of them, is
 // broadcast once and meets the taps of up to four cells. Sums run in the order of a direct convolution, from the bias.
 //
-// Loops, from the outside: chunks of images; images, each copied to planes with zeros around; vectors of output channels; rows of windows;
-// windows; input channels; rows of pixels.
+// Loops, from the outside: chunks of images, of a few images also of output channels; images, each copied to planes with zeros around;
+// vectors of output channels; rows of windows; windows; input channels; rows of pixels.
 
-enum { NARROW_CHANNELS = 4, NARROW_BYTES = 64 << 10 };  // input channels, at most; of the results of a chunk, about
+enum { NARROW_CHANNELS = 4, NARROW_BYTES = 64 << 10, NARROW_CHUNKS = 4 };  // input channels, at most; of a chunk's results; to aim at
 
 typedef struct {
     const tc_conv2d *conv;
@@ -18,9 +18,10 @@ typedef struct {
     real alpha;
     const real *x, *b;
     real *y;
-    uint8_t *argmax;
-    int64_t images_per_chunk, rows, columns;  // size of a plane
-    real *w;                                  // (vector of o, c, tap, o)
+    uint8_t *argmax;  // or NULL
+    int64_t images_per_chunk, vectors_per_chunk;
+    int64_t rows, columns;  // size of a plane
+    real *w;                // (vector of o, c, tap, o)
 } narrow_forward;
 
 // One vector of output channels of one image.
@@ -37,7 +38,7 @@ __attribute__((always_inline)) static inline void narrow_pool_windows(const int 
     for (int k = 0; k < 3 * 3; k++) tap[k] = v_load(taps + k * VLEN);
     for (int64_t i = 0; i < g->out_h; i++) {
         const bool below = 2 * i + 1 < g->in_h;
-        for (int64_t j = 0; j < g->out_w; j++, y += g->channels, argmax += g->channels) {
+        for (int64_t j = 0; j < g->out_w; j++, y += g->channels, argmax += argmax ? g->channels : 0) {
             const real *x = planes + 2 * (i * row + j), *w = taps;
             vreal z[4] = {bias, bias, bias, bias};
             for (int c = 0; c < channels; c++, x += plane, w += kernel * kernel * VLEN) {
@@ -59,6 +60,12 @@ __attribute__((always_inline)) static inline void narrow_pool_windows(const int 
                 }
             }
             const bool right = 2 * j + 1 < g->in_w;
+            if (!argmax) {
+                const vreal upper = larger_value(z[0], right ? z[1] : none);
+                const vreal lower = larger_value(below ? z[2] : none, below && right ? z[3] : none);
+                store_columns(y, activate_vector(p->kind, larger_value(upper, lower), alpha), n);
+                continue;
+            }
             const maximum upper = larger((maximum){z[0], zero}, (maximum){right ? z[1] : none, zero + 1});
             const maximum lower = larger((maximum){below ? z[2] : none, zero + 2}, (maximum){below && right ? z[3] : none, zero + 3});
             const maximum best = larger(upper, lower);
@@ -71,7 +78,9 @@ __attribute__((always_inline)) static inline void narrow_pool_windows(const int 
 static int narrow_forward_chunk(void *context, int64_t chunk) {
     const narrow_forward *p = context;
     const tc_conv2d *g = p->conv;
-    const range images = chunk_range(chunk, p->images_per_chunk, g->batch);
+    const int64_t vectors = ceil_div(g->out_channels, VLEN), groups = ceil_div(vectors, p->vectors_per_chunk);
+    const range images = chunk_range(chunk / groups, p->images_per_chunk, g->batch);
+    const range outputs = chunk_range(chunk % groups, p->vectors_per_chunk * VLEN, g->out_channels);
     const int64_t plane = p->rows * p->columns, taps = g->kernel_h * g->kernel_w * g->in_channels,
                   windows = p->pool->out_h * p->pool->out_w;
     const size_t bytes = sizeof(real) * (size_t)(plane * g->in_channels);
@@ -80,12 +89,12 @@ static int narrow_forward_chunk(void *context, int64_t chunk) {
     for (int64_t image = images.begin; image < images.end; image++) {
         for (int64_t c = 0; c < g->in_channels; c++)
             copy_plane(g, p->x + image * g->in_h * g->in_w * g->in_channels + c, p->rows, p->columns, planes + c * plane);
-        for (int64_t o = 0; o < g->out_channels; o += VLEN) {
-            const int n = (int)min_i64(VLEN, g->out_channels - o);
+        for (int64_t o = outputs.begin; o < outputs.end; o += VLEN) {
+            const int n = (int)min_i64(VLEN, outputs.end - o);
             const vreal bias = p->b ? load_columns(p->b + o, n) : v_zero();
             const real *w = p->w + o * taps;
             real *y = p->y + image * windows * g->out_channels + o;
-            uint8_t *argmax = p->argmax + image * windows * g->out_channels + o;
+            uint8_t *argmax = p->argmax ? p->argmax + image * windows * g->out_channels + o : NULL;
             if (g->kernel_h == 3 && g->in_channels == 1) narrow_pool_windows(3, 1, p, planes, w, bias, y, argmax, n);
             else if (g->kernel_h == 3) narrow_pool_windows(3, (int)g->in_channels, p, planes, w, bias, y, argmax, n);
             else narrow_pool_windows(5, (int)g->in_channels, p, planes, w, bias, y, argmax, n);
@@ -102,12 +111,14 @@ static bool narrow_forward_fits(const tc_conv2d *conv, const tc_pool2d *pool) {
 static int narrow_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, real alpha, const real *x, const real *w,
                                const real *b, real *y, uint8_t *argmax) {
     const int64_t taps = conv->kernel_h * conv->kernel_w, channels = conv->in_channels, outputs = conv->out_channels;
-    const int64_t image_bytes = pool->out_h * pool->out_w * outputs * (int64_t)sizeof(real);
+    const int64_t image_bytes = pool->out_h * pool->out_w * outputs * (int64_t)sizeof(real), vectors = ceil_div(outputs, VLEN);
     narrow_forward p = {.conv = conv, .pool = pool, .kind = kind, .alpha = alpha, .x = x, .b = b, .y = y, .argmax = argmax};
     p.images_per_chunk = max_i64(1, NARROW_BYTES / image_bytes);
+    const int64_t chunks = ceil_div(conv->batch, p.images_per_chunk);
+    p.vectors_per_chunk = ceil_div(vectors, min_i64(vectors, ceil_div(NARROW_CHUNKS, chunks)));
     p.rows = sparse_span(pool->out_h, conv->kernel_h);
     p.columns = sparse_span(pool->out_w, conv->kernel_w);
-    const size_t bytes = sizeof(real) * (size_t)(taps * channels * ceil_div(outputs, VLEN) * VLEN);
+    const size_t bytes = sizeof(real) * (size_t)(taps * channels * vectors * VLEN);
     p.w = tc_alloc(bytes);
     if (!p.w) return TC_NO_MEMORY;
     real *to = p.w;
@@ -115,7 +126,7 @@ static int narrow_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_
         for (int64_t c = 0; c < channels; c++)
             for (int64_t tap = 0; tap < taps; tap++, to += VLEN)
                 v_store(to, load_columns(w + (tap * channels + c) * outputs + o, (int)min_i64(VLEN, outputs - o)));
-    const int status = tc_parallel_for(ceil_div(conv->batch, p.images_per_chunk), narrow_forward_chunk, &p);
+    const int status = tc_parallel_for(chunks * ceil_div(vectors, p.vectors_per_chunk), narrow_forward_chunk, &p);
     tc_free(p.w, bytes);
     return status;
 }

@@ -35,7 +35,7 @@ struct winograd {
     const tc_pool2d *pool;
     tc_activation kind;
     real alpha;
-    uint8_t *argmax;
+    uint8_t *argmax;  // or NULL
 
     // follows from the above
     int64_t tiles_h, tiles_w, last_rows, last_columns;  // of all tiles; results of the last ones
@@ -272,7 +272,9 @@ static int winograd_run(winograd *p) {
     if (tiles * panels == 0) return TC_OK;
     const int64_t chunks = ceil_div(tiles, WINOGRAD_TILES);
     p->tiles_per_chunk = ceil_div(tiles, chunks);
-    p->panels_per_chunk = chunks >= CONV_CHUNKS / 4 ? panels : 1;
+    // Few tiles are shared out by panels, too, and each of these chunks transforms them anew: so no more of them than the threads need.
+    // No sum depends on this cut.
+    p->panels_per_chunk = ceil_div(panels, min_i64(panels, ceil_div(2 * tc_num_threads(), chunks)));
     const size_t bytes = p->taps ? 0 : sizeof(real) * (size_t)taps_size(p);
     int status = TC_OK;
     if (bytes) {

@@ -22,6 +22,9 @@ typedef struct {
 // b where `take` is all ones, a where it is 0.
 static inline vreal select_value(lanes take, vreal a, vreal b) { return (vreal)(((lanes)b & take) | ((lanes)a & ~take)); }
 
+// The larger of two cells' values; a NaN is larger than any number.
+static inline vreal larger_value(vreal a, vreal b) { return select_value(~(lanes)(b <= a) & (lanes)(a == a), a, b); }
+
 // The larger of two cells, or the first one of equals; a NaN is larger than any number.
 static inline maximum larger(maximum a, maximum b) {
     const lanes take = ~(lanes)(b.value <= a.value) & (lanes)(a.value == a.value);
@@ -55,10 +58,16 @@ __attribute__((always_inline)) static inline void pool_rows(const int m, const w
 #pragma GCC unroll 2
         for (int j = 0; j < m; j += 2) {
             const bool whole = j + 1 < m;
+            const int64_t window = at + j / 2 * p->result_channels;
+            if (!p->argmax) {
+                const vreal upper = larger_value(top[j], whole ? top[j + 1] : none);
+                const vreal lower = larger_value(bottom[j], whole ? bottom[j + 1] : none);
+                store_columns(p->result + window, activate_vector(p->kind, v_add(larger_value(upper, lower), start), alpha), n);
+                continue;
+            }
             const maximum upper = larger((maximum){top[j], zero}, (maximum){whole ? top[j + 1] : none, zero + 1});
             const maximum lower = larger((maximum){bottom[j], zero + 2}, (maximum){whole ? bottom[j + 1] : none, zero + 3});
             const maximum best = larger(upper, lower);
-            const int64_t window = at + j / 2 * p->result_channels;
             store_columns(p->result + window, activate_vector(p->kind, v_add(best.value, start), alpha), n);
             store_places(p->argmax + window, best.place, n);
         }

@@ -270,6 +270,8 @@ static void check_conv2d_pool_forward(void) {
                 expect(tc_conv2d_pool_forward(dtype, &g, &pool, kind, alpha, x.data, w.data, b.data, y.data, argmax) == TC_OK);
                 compare(y);
                 compare_places(&pool, z, want.size, argmax);
+                expect(tc_conv2d_pool_forward(dtype, &g, &pool, kind, alpha, x.data, w.data, b.data, y.data, NULL) == TC_OK);
+                compare(y);
             }
         }
 }

@@ -70,6 +70,9 @@ def test_forward(kernels, oracle, g, kind, seed, dtype, with_bias):
     b = b if with_bias else None
     y, argmax = kernels.conv2d_pool_forward(g, kind, x, w, b, 0.3)
     assert (y.dtype, argmax.dtype, y.shape, argmax.shape) == (dtype, np.uint8, g.out_shape, g.out_shape)
+    alone, nothing = kernels.conv2d_pool_forward(g, kind, x, w, b, 0.3, False)
+    assert nothing is None
+    np.testing.assert_array_equal(alone, y)
     x, w = wide(x, w)
     b = None if b is None else b.astype(np.float64)
     z = cells(g, oracle.conv2d_forward(g.conv, x, w, b))
@@ -111,6 +114,8 @@ def test_a_tie_goes_to_the_first_and_a_nan_shows(kernels):
     """A 1x1 convolution, which no algorithm but the direct one can do: its cells are those of the image."""
     g = conv_pool2d_geometry((1, 3, 4, 1), (1, 1, 1, 1), pool_padding="same")
     x = np.array([[1, 5, 3, 3], [5, 5, np.nan, 2], [-1, -1, np.nan, np.nan]], np.float32).reshape(g.conv.in_shape)
-    y, argmax = kernels.conv2d_pool_forward(g, "leaky_relu", x, np.ones((1, 1, 1, 1), np.float32), None, 0.5)
+    operands = x, np.ones((1, 1, 1, 1), np.float32), None, 0.5
+    y, argmax = kernels.conv2d_pool_forward(g, "leaky_relu", *operands)
     np.testing.assert_array_equal(y.ravel(), [5, np.nan, -0.5, np.nan])
+    np.testing.assert_array_equal(kernels.conv2d_pool_forward(g, "leaky_relu", *operands, False)[0], y)
     np.testing.assert_array_equal(argmax.ravel(), [1, 2, 0, 0])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinycnn import layers, models, ops, random
+from tinycnn import activations, layers, models, ops, random
+from tinycnn.autograd import Tensor
 from tinycnn.models import graph
-from tinycnn.models.fusion import ConvPoolStep, fused_steps, step_at
+from tinycnn.models.fusion import ConvPoolStep, DenseStep, fused_steps, step_at
 
 X = np.sin(np.arange(20 * 9 * 10 * 3) * 0.7).reshape(20, 9, 10, 3).astype(np.float32)
 Y = np.arange(20) % 4
@@ -335,23 +336,87 @@ def test_functional_training():
 # ---- dense layers
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize(
-    ("behind", "taken"),
+    ("behind", "taken", "kind"),
     [
-        ([layers.LeakyReLU(negative_slope=0.1)], 2),
-        ([layers.Activation("relu"), layers.Dense(2)], 2),
-        ([layers.Activation("linear"), layers.ReLU()], 3),
-        ([layers.Activation("softmax")], 1),
-        ([layers.LeakyReLU(), layers.ReLU()], 2),
-        ([layers.ReLU(max_value=2.0)], 1),
-        ([layers.Dropout(0.5), layers.ReLU()], 1),
-        ([], 1),
+        ([layers.LeakyReLU(negative_slope=0.1)], 1, "leaky_relu"),
+        ([layers.Activation("relu"), layers.Dense(2)], 1, "relu"),
+        ([layers.Activation("linear"), layers.ReLU()], 2, "relu"),
+        ([layers.Activation("softmax")], 0, "linear"),
+        ([layers.LeakyReLU(), layers.ReLU()], 1, "leaky_relu"),
+        ([layers.ReLU(max_value=2.0)], 0, "linear"),
+        ([layers.Dropout(0.5), layers.ReLU()], 0, "linear"),
+        ([], 0, "linear"),
     ],
 )
-def test_a_dense_layer_takes_the_activation_behind_it(behind, taken, use_bias):
-    stack = [layers.Dense(3, use_bias=use_bias), *behind]
-    step, count = step_at(stack, 0)
-    assert count == taken
-    assert (step is stack[0]) == (taken == 1)
+@pytest.mark.parametrize("before", [[], [layers.Flatten()]])
+def test_a_dense_layer_takes_the_layers_around_it(before, behind, taken, kind, use_bias):
+    step, count = step_at([*before, layers.Dense(3, use_bias=use_bias), *behind], 0)
+    assert isinstance(step, DenseStep)
+    assert count == len(before) + 1 + taken
+    assert (step.parameters["kind"], step.parameters["flatten"], step.then) == (kind, bool(before), None)
+
+
+@pytest.mark.parametrize(
+    ("activation", "kind", "alpha", "then"),
+    [
+        ("tanh", "tanh", 0.0, None),
+        ("elu", "elu", 1.0, None),
+        ("softmax", "linear", 0.0, activations.softmax),
+        ("gelu", "linear", 0.0, activations.gelu),
+    ],
+)
+def test_the_activation_of_a_dense_layer_itself(activation, kind, alpha, then):
+    step, count = step_at([layers.Dense(3, activation=activation), layers.ReLU()], 0)
+    assert isinstance(step, DenseStep)
+    assert (step.parameters["kind"], step.parameters["alpha"], step.then, count) == (kind, alpha, then, 1)
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        [layers.Flatten()],
+        [layers.Flatten(), layers.ReLU(), layers.Dense(3)],
+        [layers.Flatten(data_format="channels_first"), layers.Dense(3)],
+        [layers.Flatten(activity_regularizer="l2"), layers.Dense(3)],
+        [layers.Dense(3, activity_regularizer="l2"), layers.ReLU()],
+    ],
+)
+def test_what_stays_a_layer(stack):
+    assert step_at(stack, 0) == (stack[0], 1)
+
+
+@pytest.mark.parametrize("dtypes", [("float64", "float32"), ("float32", "float64")])
+def test_each_layer_computes_in_its_own_dtype(dtypes):
+    found = []
+    for jit_compile in ("auto", False):
+        random.set_seed(3)
+        first, second = dtypes
+        model = compiled(
+            models.Sequential(
+                [
+                    layers.Input((9, 10, 3)),
+                    layers.Conv2D(4, 3, dtype=first),
+                    layers.MaxPooling2D(2, dtype=first),
+                    layers.Flatten(dtype=second),
+                    layers.Dense(4, dtype=second),
+                ]
+            ),
+            jit_compile,
+        )
+        found.append(model.predict(X, verbose=0))
+        assert found[-1].dtype == second
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3), (3, 2, 1)])
+def test_flattened_inputs_get_their_gradients_back_in_shape(shape):
+    dense = layers.Dense(2)
+    step, _ = step_at([layers.Flatten(), dense], 0)
+    dense.build((None, 6))
+    x = Tensor(np.arange(24.0).reshape(4, *shape), requires_grad=True)
+    step(x).sum().backward()
+    assert x.grad is not None
+    np.testing.assert_allclose(x.grad, np.broadcast_to(dense.kernel.numpy().sum(axis=1).reshape(shape), x.shape), rtol=1e-6)
 
 
 def test_dense_layers_compute_and_learn_the_same_either_way():

@@ -139,6 +139,7 @@ CASES: dict[str, list[Case]] = {
         Case((normal(3, 4), normal(4, 5), normal(5)), lambda x, w, b: x @ w + b),
         Case((normal(2, 3, 4), normal(4, 5)), lambda x, w: np.maximum(x @ w, 0.3 * (x @ w)), {"kind": "leaky_relu", "alpha": 0.3}),
         Case((normal(2, 3, 4), normal(4, 5), normal(5)), lambda x, w, b: np.tanh(x @ w + b), {"kind": "tanh"}),
+        Case((normal(3, 2, 2), normal(4, 5), normal(5)), lambda x, w, b: x.reshape(3, 4) @ w + b, {"flatten": True}),
     ],
     "BiasActivation": [
         Case((distinct(3, 4), np.full(4, 0.01)), None, {"kind": kind, "alpha": 0.3})
@@ -238,6 +239,7 @@ BAD: list[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any], str]] = [
     ("Softmax", ((2, 0),), {}, "at least one"),
     ("Affine", ((2, 3), (4, 5)), {}, "columns in x1"),
     ("Affine", ((2, 3), (3, 5), (4,)), {}, "bias"),
+    ("Affine", ((2, 3, 4), (11, 5)), {"flatten": True}, "columns in x1"),
     ("BiasActivation", ((2, 3), (4,)), {}, "bias"),
     ("BiasActivation", ((2,),), {"kind": "leaky_relu", "alpha": -1.0}, "negative_slope"),
     ("BiasActivation", ((2,),), {"kind": "sine"}, "activation"),

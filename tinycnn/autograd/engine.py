@@ -23,7 +23,7 @@ from tinycnn.rules.op import Op
 if TYPE_CHECKING:
     from tinycnn.autograd.tensor import Tensor
 
-__all__ = ["Node", "backward", "is_grad_enabled", "no_grad", "record"]
+__all__ = ["Node", "backward", "is_grad_enabled", "no_grad", "record", "run"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,8 +100,12 @@ def _remembered(op: type[Op], shapes: tuple[Any, ...], /, **parameters: Any) -> 
 
 def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str, Any]) -> tuple[Any, Any, Node | None]:
     """Run `op` on the tensors' arrays: -> result array, what the rule saved, and the node (None if no gradient is wanted)."""
+    return run(op, _geometry(op, tuple([None if t is None else t.data.shape for t in inputs]), parameters), inputs)
+
+
+def run(op: type[Op], geometry: Any, inputs: tuple[Tensor | None, ...]) -> tuple[Any, Any, Node | None]:
+    """`record`, where the geometry is known."""
     arrays = [None if t is None else t.data for t in inputs]
-    geometry = _geometry(op, tuple([None if a is None else a.shape for a in arrays]), parameters)
     with quiet():
         y, saved = op.forward(current(), geometry, *arrays)
     if not _mode.grad_enabled:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from tinycnn.autograd.engine import Node
 
-__all__ = ["Tensor", "apply", "as_supported_array"]
+__all__ = ["Tensor", "apply", "as_supported_array", "prepared"]
 
 
 def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool | None = None, name: str = "data") -> NDArray[Any]:
@@ -256,3 +258,14 @@ def apply(op: type[Op], *inputs: Tensor | None, **parameters: Any) -> Tensor:
     """The result of `op` on tensors, recorded for `backward`."""
     y, _, node = engine.record(op, inputs, parameters)
     return Tensor.wrap(y, node)
+
+
+def prepared(op: type[Op], **parameters: Any) -> Callable[..., Tensor]:
+    """`apply` with parameters that stay, for an op that runs in every step: what follows from the last few shapes is kept at hand."""
+    geometry = functools.lru_cache(maxsize=64)(functools.partial(op.shape, **parameters))
+
+    def run(*inputs: Tensor | None) -> Tensor:
+        y, _, node = engine.run(op, geometry(*[None if t is None else t.data.shape for t in inputs]), inputs)
+        return Tensor.wrap(y, node)
+
+    return run

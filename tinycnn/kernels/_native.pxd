@@ -29,6 +29,8 @@ cdef extern from "tinycnn.h" nogil:
     int tc_isa_select(int)
     const char *tc_isa_current(tc_dtype)
     const char *tc_noted_algorithm()
+    ctypedef int tc_task(void *, int64_t)
+    int tc_parallel_for(int64_t, tc_task *, void *)
     void tc_set_num_threads(int)
     int tc_num_threads()
     void *tc_alloc(size_t)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinycnn.config import CONV_ALGORITHMS, conv_algorithm
 
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 
 # ---- memory
@@ -132,14 +132,16 @@ cdef int check(int status) except -1 nogil:
 ALGORITHMS = {name: code for code, name in enumerate(CONV_ALGORITHMS)}  # tc_algorithm
 
 
+cdef int unpack(bytes packed, void *fields, Py_ssize_t size) except -1:
+    if len(packed) != size:
+        raise BufferError("a geometry has other fields than the kernels")
+    memcpy(fields, <const char *>packed, size)
+    return 0
+
+
 cdef tc_conv2d conv2d_of(g) except *:
     cdef tc_conv2d c
-    c.batch, c.in_h, c.in_w, c.in_channels = g.batch, g.in_h, g.in_w, g.in_channels
-    c.out_h, c.out_w, c.out_channels = g.out_h, g.out_w, g.out_channels
-    c.kernel_h, c.kernel_w = g.kernel_h, g.kernel_w
-    c.stride_h, c.stride_w, c.dilation_h, c.dilation_w = g.stride_h, g.stride_w, g.dilation_h, g.dilation_w
-    c.pad_top, c.pad_bottom, c.pad_left, c.pad_right = g.pad_top, g.pad_bottom, g.pad_left, g.pad_right
-    c.groups = g.groups
+    unpack(g.packed, &c, <char *>&c.algorithm - <char *>&c)
     c.algorithm = ALGORITHMS[conv_algorithm()]
     c.taps = NULL
     return c
@@ -155,6 +157,28 @@ cdef Py_ssize_t conv2d_outputs(tc_conv2d *c) noexcept:
 
 cdef Py_ssize_t conv2d_weights(tc_conv2d *c) noexcept:
     return c.kernel_h * c.kernel_w * (c.in_channels // c.groups) * c.out_channels
+
+
+cdef enum:
+    COMPARED = 32768  # bytes at a time
+
+
+cdef struct Pair:
+    const char *a
+    const char *b
+    Py_ssize_t size
+
+
+cdef int differ_in_part(void *context, int64_t part) noexcept nogil:
+    cdef Pair *p = <Pair *>context
+    cdef Py_ssize_t begin = part * COMPARED
+    return memcmp(p.a + begin, p.b + begin, min(COMPARED, p.size - begin)) != 0
+
+
+cdef bint differ(const void *a, const void *b, Py_ssize_t size) noexcept nogil:
+    """Whether two blocks of memory hold other bytes; looked at by all threads."""
+    cdef Pair pair = Pair(<const char *>a, <const char *>b, size)
+    return tc_parallel_for((size + COMPARED - 1) // COMPARED, differ_in_part, &pair) != 0
 
 
 cdef dict kept_taps = {}  # id of w -> (weak reference to w, its values then, what else they follow from, taps)
@@ -173,7 +197,7 @@ cdef object set_taps(tc_conv2d *g, w, tc_dtype dtype):
         return None
     ident, key = id(w), (size, g.algorithm, tc_isa_current(dtype))
     known = kept_taps.get(ident)
-    if known is None or known[0]() is not w or known[2] != key or memcmp(w_data, data(known[1], conv2d_weights(g), dtype), w.nbytes):
+    if known is None or known[0]() is not w or known[2] != key or differ(w_data, data(known[1], conv2d_weights(g), dtype), w.nbytes):
         taps, values = empty((size,), w.dtype), w.copy()  # of the copy: another thread may write to `w` meanwhile
         check(tc_conv2d_taps(dtype, g, data(values, conv2d_weights(g), dtype), &size, writable(taps, size, dtype)))
         known = weakref.ref(w, lambda _: kept_taps.pop(ident, None)), values, key, taps
@@ -223,10 +247,7 @@ def conv2d_backward_kernel(geometry, x, dy):
 # ---- pooling
 cdef tc_pool2d pool2d_of(g) except *:
     cdef tc_pool2d c
-    c.batch, c.in_h, c.in_w, c.channels = g.batch, g.in_h, g.in_w, g.channels
-    c.out_h, c.out_w = g.out_h, g.out_w
-    c.window_h, c.window_w, c.stride_h, c.stride_w = g.window_h, g.window_w, g.stride_h, g.stride_w
-    c.pad_top, c.pad_bottom, c.pad_left, c.pad_right = g.pad_top, g.pad_bottom, g.pad_left, g.pad_right
+    unpack(g.packed, &c, sizeof(c))
     return c
 
 
@@ -285,18 +306,18 @@ def avg_pool2d_backward(geometry, dy):
 
 
 # ---- convolution to pooling
-def conv2d_pool_forward(geometry, kind, x, w, b, double alpha):
+def conv2d_pool_forward(geometry, kind, x, w, b, double alpha, bint wants_argmax):
     cdef tc_dtype dtype = real_of(x)
     cdef int code = ACTIVATIONS[kind]
     cdef tc_conv2d conv = conv2d_of(geometry.conv)
     cdef tc_pool2d pool = pool2d_of(geometry.pool)
     owner = set_taps(&conv, w, dtype)
-    y, argmax = empty(geometry.out_shape, x.dtype), empty(geometry.out_shape, np.uint8)
+    y, argmax = empty(geometry.out_shape, x.dtype), empty(geometry.out_shape, np.uint8) if wants_argmax else None
     cdef const void *x_data = data(x, conv2d_inputs(&conv), dtype)
     cdef const void *w_data = data(w, conv2d_weights(&conv), dtype)
     cdef const void *b_data = optional(b, conv.out_channels, dtype)
     cdef void *y_data = writable(y, pool2d_outputs(&pool), dtype)
-    cdef void *argmax_data = writable(argmax, pool2d_outputs(&pool), UINT8)
+    cdef void *argmax_data = writable(argmax, pool2d_outputs(&pool), UINT8) if wants_argmax else NULL
     with nogil:
         check(tc_conv2d_pool_forward(dtype, &conv, &pool, code, alpha, x_data, w_data, b_data, y_data, <uint8_t *>argmax_data))
     return y, argmax

@@ -81,14 +81,21 @@ class CheckedKernels:
 
     # ------------------------------------------------------------------------------------------------ convolution to pooling
     def conv2d_pool_forward(
-        self, geometry: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
-    ) -> tuple[Array, SmallIntArray]:
+        self,
+        geometry: ConvPool2dGeometry,
+        kind: PoolableActivation,
+        x: Array,
+        w: Array,
+        b: Array | None,
+        alpha: float,
+        wants_argmax: bool = True,
+    ) -> tuple[Array, SmallIntArray | None]:
         _check_activation(kind, alpha, POOLABLE_ACTIVATIONS)
         dtype, conv = floating("x", x), geometry.conv
         x = operand("x", x, conv.in_shape, dtype)
         w = operand("w", w, conv.kernel_shape, dtype)
         b = None if b is None else operand("b", b, (conv.out_channels,), dtype)
-        return self._bare.conv2d_pool_forward(geometry, kind, x, w, b, float(alpha))
+        return self._bare.conv2d_pool_forward(geometry, kind, x, w, b, float(alpha), wants_argmax)
 
     def conv2d_pool_backward(
         self,

@@ -80,8 +80,8 @@ def _pool_window(y, argmax, at, z, cell, right, below, b, first, slope):
 
 
 def conv2d_pool_forward(
-    g: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
-) -> tuple[Array, Array]:
+    g: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float, wants_argmax: bool
+) -> tuple[Array, Array | None]:
     y, argmax = np.empty(g.out_shape, x.dtype), np.empty(g.out_shape, np.uint8)
     bias = np.zeros(g.conv.out_channels + panel_width(x), x.dtype)  # a panel is read whole
     bias[: g.conv.out_channels] = 0 if b is None else b
@@ -91,7 +91,7 @@ def conv2d_pool_forward(
     operands = padded_images(g.conv, x), packed_kernel(g.conv, w), bias, slope
     sizes, windows = sizes_of(g.conv), (g.pool.out_h, g.pool.out_w)
     run(_window_rows, rows, size, y.ravel(), argmax.ravel(), *operands, sizes, windows, *runs_of_taps(g.conv))
-    return y, argmax
+    return y, argmax if wants_argmax else None  # finding it costs next to nothing here
 
 
 # ---------------------------------------------------------------------------------------------------- gradients

@@ -187,10 +187,10 @@ def activation_backward(kind: Activation, dy: Array, y: Array, alpha: float) -> 
 
 # ---------------------------------------------------------------------------------------------------- convolution to pooling
 def conv2d_pool_forward(
-    g: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
-) -> tuple[Array, Array]:
+    g: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float, wants_argmax: bool
+) -> tuple[Array, Array | None]:
     highest, argmax = max_pool2d_forward(g.pool, conv2d_forward(g.conv, x, w, b))
-    return bias_activation_forward(kind, highest, None, alpha), argmax.astype(np.uint8)
+    return bias_activation_forward(kind, highest, None, alpha), argmax.astype(np.uint8) if wants_argmax else None
 
 
 def conv2d_pool_backward(

@@ -88,9 +88,17 @@ class KernelSet(Protocol):
 
     # ---- convolution + bias + activation + pooling as one step, at the pooled resolution
     def conv2d_pool_forward(
-        self, geometry: ConvPool2dGeometry, kind: PoolableActivation, x: Array, w: Array, b: Array | None, alpha: float
-    ) -> tuple[Array, SmallIntArray]:
-        """act(max over each 2x2 window of conv(x, w) + b), and where that maximum is: -> y, argmax, both `out_shape`.
+        self,
+        geometry: ConvPool2dGeometry,
+        kind: PoolableActivation,
+        x: Array,
+        w: Array,
+        b: Array | None,
+        alpha: float,
+        wants_argmax: bool = True,
+    ) -> tuple[Array, SmallIntArray | None]:
+        """act(max over each 2x2 window of conv(x, w) + b), and where that maximum is: -> y, argmax, both `out_shape`;
+        argmax is None unless it is wanted.
 
         x, w and b as in `conv2d_forward`, kind and alpha as in `bias_activation_forward`: the activation never falls, so it may come last.
         argmax (uint8) is the position u * 2 + v inside the window, of the maximum before the activation; ties and NaN as in

@@ -1,5 +1,5 @@
 """Which layers run as one step: Conv2D -> activation -> MaxPooling2D, where one kernel does all three at the pooled resolution, and
-Dense -> activation, which is then one op.
+Flatten -> Dense -> activation, which is then one op.
 
 A step is what a stack of layers, or such a stack inside of a functional model, is run by: (tensor, training) -> tensor. A layer is
 one. Fused steps use the weights of their layers as they are at each call, so weights, frozen layers, files and summaries know nothing of
@@ -10,14 +10,13 @@ the model is compiled.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tinycnn.activations import KERNEL_ACTIVATIONS
-from tinycnn.autograd import Tensor, apply
+from tinycnn.autograd import Tensor, is_grad_enabled, prepared
 from tinycnn.kernels.spec import PoolableActivation
-from tinycnn.layers import Activation, Conv2D, Dense, Layer, LeakyReLU, MaxPooling2D, ReLU
-from tinycnn.ops.convert import floats
+from tinycnn.layers import Activation, Conv2D, Dense, Flatten, Layer, LeakyReLU, MaxPooling2D, ReLU
+from tinycnn.ops import cast
 from tinycnn.rules.fused import Affine, ConvPool2d
 
 __all__ = ["Step", "begins", "fused_steps", "step_at"]
@@ -27,29 +26,47 @@ Step = Callable[..., Any]
 Slope = tuple[PoolableActivation, float]
 
 
-@dataclass(frozen=True)
 class ConvPoolStep:
-    """A convolution, its activation and its pooling."""
+    """A convolution, its activation and its pooling.
 
-    conv: Conv2D
-    parameters: dict[str, Any]
+    Args:
+        conv: the layer whose weights are used.
+        **parameters: those of the op.
+    """
+
+    def __init__(self, conv: Conv2D, **parameters: Any) -> None:
+        self.conv, self.parameters = conv, parameters
+        self._training, self._inference = (prepared(ConvPool2d, **parameters, keeps_argmax=keeps) for keeps in (True, False))
 
     def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        weights = (self.conv.kernel,) if self.conv.bias is None else (self.conv.kernel, self.conv.bias)
-        return apply(ConvPool2d, *floats(inputs, *weights), **self.parameters)
+        run = self._training if is_grad_enabled() else self._inference
+        return run(*_operands(self.conv, inputs))
 
 
-@dataclass(frozen=True)
 class DenseStep:
-    """A dense layer and the activation behind it."""
+    """A dense layer with the Flatten before it and the activation behind it.
 
-    dense: Dense
-    kind: PoolableActivation
-    alpha: float
+    Args:
+        dense: the layer whose weights are used.
+        then: what comes after the op, for activations that are none of the kernel's.
+        **parameters: those of the op.
+    """
+
+    def __init__(self, dense: Dense, then: Callable[[Tensor], Tensor] | None, **parameters: Any) -> None:
+        self.dense, self.then, self.parameters = dense, then, parameters
+        self._run = prepared(Affine, **parameters)
 
     def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        weights = (self.dense.kernel,) if self.dense.bias is None else (self.dense.kernel, self.dense.bias)
-        return apply(Affine, *floats(inputs, *weights), kind=self.kind, alpha=self.alpha)
+        result = self._run(*_operands(self.dense, inputs))
+        return result if self.then is None else self.then(result)
+
+
+def _operands(layer: Any, inputs: Tensor) -> tuple[Tensor, ...]:
+    """The inputs in the layer's dtype, its kernel, and its bias if it has one."""
+    kernel, bias = layer.kernel, layer.bias
+    if inputs.data.dtype is not kernel.data.dtype:
+        inputs = cast(inputs, layer.dtype)
+    return (inputs, kernel) if bias is None else (inputs, kernel, bias)
 
 
 def fused_steps(layers: Sequence[Layer]) -> list[Step]:
@@ -65,33 +82,47 @@ def fused_steps(layers: Sequence[Layer]) -> list[Step]:
 
 def step_at(layers: Sequence[Any], at: int) -> tuple[Step, int]:
     """The step that begins with layer `at` of some that run one after the other, and how many it takes: one if it cannot be fused."""
-    first = layers[at]
-    if not begins(first):
-        return first, 1
-    slope, end = _activated(layers, at)
-    if not slope:
-        return first, 1
-    if isinstance(first, Dense):
-        return (DenseStep(first, *slope), end - at) if end > at + 1 else (first, 1)
-    if first.data_format != "channels_last" or first.groups != 1:
-        return first, 1
-    if end == len(layers) or not _is_pool(layers[end]) or layers[end].dtype != first.dtype:
-        return first, 1
-    kind, alpha = slope
-    parameters = {
-        "kind": kind,
-        "alpha": alpha,
-        "strides": first.strides,
-        "padding": first.padding,
-        "dilation_rate": first.dilation_rate,
-        "pool_padding": layers[end].padding,
-    }
-    return ConvPoolStep(first, parameters), end + 1 - at
+    step, end = _conv_pool_at(layers, at) or _dense_at(layers, at) or (layers[at], at + 1)
+    return step, end - at
 
 
 def begins(layer: Any) -> bool:
     """Whether a fused step can begin with this layer."""
-    return _is_plainly(layer, Conv2D, Dense)
+    return _is_plainly(layer, Conv2D, Dense, Flatten)
+
+
+def _conv_pool_at(layers: Sequence[Any], at: int) -> tuple[Step, int] | None:
+    """Conv2D -> activation -> MaxPooling2D from layer `at` on, and where it ends."""
+    conv = layers[at]
+    if not _is_plainly(conv, Conv2D) or conv.data_format != "channels_last" or conv.groups != 1:
+        return None
+    slope, end = _activated(layers, at)
+    if not slope or end == len(layers) or not _is_pool(layers[end]) or layers[end].dtype != conv.dtype:
+        return None
+    kind, alpha = slope
+    step = ConvPoolStep(
+        conv,
+        kind=kind,
+        alpha=alpha,
+        strides=conv.strides,
+        padding=conv.padding,
+        dilation_rate=conv.dilation_rate,
+        pool_padding=layers[end].padding,
+    )
+    return step, end + 1
+
+
+def _dense_at(layers: Sequence[Any], at: int) -> tuple[Step, int] | None:
+    """(Flatten ->) Dense -> activation from layer `at` on, and where it ends."""
+    flattens = _is_plainly(layers[at], Flatten) and layers[at].data_format == "channels_last" and at + 1 < len(layers)
+    at += flattens
+    dense = layers[at]
+    if not _is_plainly(dense, Dense):
+        return None
+    slope, end = _activated(layers, at)
+    kind, alpha = slope or KERNEL_ACTIVATIONS.get(dense.activation, ("linear", 0.0))
+    then = None if slope or dense.activation in KERNEL_ACTIVATIONS else dense.activation
+    return DenseStep(dense, then, kind=kind, alpha=alpha, flatten=flattens), end
 
 
 def _activated(layers: Sequence[Any], at: int) -> tuple[Slope | None, int]:

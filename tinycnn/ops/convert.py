@@ -129,8 +129,12 @@ def numbers(*values: TensorLike) -> tuple[Tensor, ...]:
 
 def _are_alike(values: tuple[TensorLike, ...]) -> bool:
     """Are these Tensors of one dtype, as nearly always?"""
-    dtype = values[0].data.dtype if isinstance(values[0], Tensor) else None
-    return False not in [isinstance(value, Tensor) and value.data.dtype is dtype for value in values]
+    dtype = None
+    for value in values:
+        if not isinstance(value, Tensor) or value.data.dtype is not (dtype or value.data.dtype):
+            return False
+        dtype = value.data.dtype
+    return True
 
 
 def floats(*values: TensorLike) -> tuple[Tensor, ...]:

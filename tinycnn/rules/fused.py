@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -22,6 +23,7 @@ class ConvPoolGeometry:
     windows: ConvPool2dGeometry
     kind: PoolableActivation
     alpha: float
+    keeps_argmax: bool
     out_shape: Shape
 
 
@@ -38,6 +40,7 @@ def _geometry(
     dilation_rate: int | Sequence[int] = 1,
     groups: int | None = None,
     pool_padding: Literal["same", "valid"] = "valid",
+    keeps_argmax: bool = True,
 ) -> ConvPoolGeometry:
     if kind not in get_args(PoolableActivation):
         raise ArgumentError(f"activation must be one of {', '.join(get_args(PoolableActivation))}, got {kind!r}")
@@ -48,21 +51,21 @@ def _geometry(
     )
     if b is not None and b != (windows.conv.out_channels,):
         raise ShapeError(f"bias must have shape ({windows.conv.out_channels},), one for each output channel, got {b}")
-    return ConvPoolGeometry(windows, kind, float(alpha), windows.out_shape)
+    return ConvPoolGeometry(windows, kind, float(alpha), keeps_argmax, windows.out_shape)
 
 
 class ConvPool2d(Op):
     """y = the maximum of each 2x2 window of act(conv(x, w) + b)
 
     What the backward pass needs is at the pooled resolution: the output, whose sign tells the activation's derivative, and a byte that
-    tells which cell of the window was the largest.
+    tells which cell of the window was the largest. Where there will be none, keeps_argmax=False saves finding that byte.
     """
 
     shape = staticmethod(_geometry)
 
     @staticmethod
     def forward(k: KernelSet, geometry: ConvPoolGeometry, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Any]:
-        y, argmax = k.conv2d_pool_forward(geometry.windows, geometry.kind, x, w, b, geometry.alpha)
+        y, argmax = k.conv2d_pool_forward(geometry.windows, geometry.kind, x, w, b, geometry.alpha, geometry.keeps_argmax)
         return y, (x, w, y, argmax)
 
     @staticmethod
@@ -74,18 +77,21 @@ class ConvPool2d(Op):
 
 @dataclass(frozen=True, slots=True)
 class AffineGeometry:
+    in_shape: Shape
     product: MatMulGeometry
     activation: ActivationGeometry
     out_shape: Shape
 
 
 class Affine(Op):
-    """act(x @ w + b): what a dense layer computes"""
+    """act(x @ w + b): what a dense layer computes; with `flatten`, all axes of x but the first are one"""
 
     @staticmethod
-    def shape(x: Shape, w: Shape, b: Shape | None = None, *, kind: Activation = "linear", alpha: float = 0.0) -> AffineGeometry:
-        product = MatMul.shape(x, w)
-        return AffineGeometry(product, BiasActivation.shape(product.out_shape, b, kind=kind, alpha=alpha), product.out_shape)
+    def shape(
+        x: Shape, w: Shape, b: Shape | None = None, *, kind: Activation = "linear", alpha: float = 0.0, flatten: bool = False
+    ) -> AffineGeometry:
+        product = MatMul.shape((x[0], math.prod(x[1:])) if flatten else x, w)
+        return AffineGeometry(x, product, BiasActivation.shape(product.out_shape, b, kind=kind, alpha=alpha), product.out_shape)
 
     @staticmethod
     def forward(k: KernelSet, geometry: AffineGeometry, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Any]:
@@ -98,4 +104,5 @@ class Affine(Op):
         operands, kept = saved
         dz, *db = BiasActivation.vjp(k, geometry.activation, kept, dy, (True, *needs[2:]))
         assert dz is not None  # it was asked for
-        return (*MatMul.vjp(k, geometry.product, operands, dz, needs[:2]), *db)
+        dx, dw = MatMul.vjp(k, geometry.product, operands, dz, needs[:2])
+        return None if dx is None else dx.reshape(geometry.in_shape), dw, *db
