@@ -77,16 +77,16 @@ def _rows_of(shape: Sequence[int]) -> str:
 WORK: dict[str, Callable[..., Work]] = {
     "conv2d_forward": lambda geometry, x, w, b: _convolution(geometry),
     "conv2d_backward_input": lambda geometry, dy, w: _convolution(geometry),
-    "conv2d_backward_kernel": lambda geometry, x, dy: _convolution(geometry),
+    "conv2d_backward_kernel": lambda geometry, x, dy, *, into=None: _convolution(geometry),
     "max_pool2d_forward": lambda geometry, x: _pooling(geometry, geometry.window_h * geometry.window_w - 1),
     "max_pool2d_backward": lambda geometry, dy, argmax: _pooling(geometry, 1),
     "avg_pool2d_forward": lambda geometry, x: _pooling(geometry, geometry.window_h * geometry.window_w),
     "avg_pool2d_backward": lambda geometry, dy: _pooling(geometry, geometry.window_h * geometry.window_w + 1),
     "conv2d_pool_forward": lambda geometry, kind, x, w, b, alpha, wants_argmax=True: _convolution(geometry.conv, 1, geometry.out_shape),
-    "conv2d_pool_backward": lambda geometry, kind, x, w, y, argmax, dy, alpha, needs: _convolution(
+    "conv2d_pool_backward": lambda geometry, kind, x, w, y, argmax, dy, alpha, needs, *, dw_into=None: _convolution(
         geometry.conv, needs[0] + needs[1], geometry.out_shape
     ),
-    "matmul": lambda a, b, *, transpose_a=False, transpose_b=False: _product(a, b, transpose_a, transpose_b),
+    "matmul": lambda a, b, *, transpose_a=False, transpose_b=False, into=None: _product(a, b, transpose_a, transpose_b),
     "sum_rows": lambda x: _each(x, 1),
     "bias_activation_forward": lambda kind, x, b, alpha=0.0: _each(x, (kind != "linear") + (b is not None), f", {kind}"),
     "activation_backward": lambda kind, dy, y, alpha=0.0: _each(dy, 2 * (kind != "linear"), f", {kind}"),

@@ -177,6 +177,42 @@ def test_operands_in_any_form_give_the_bytes_of_a_copy(kernels, call, form):
     assert [array.tobytes() for array in others.values()] == before
 
 
+PLACES = {"conv2d_backward_kernel": "into", "matmul": "into", "conv2d_pool_backward": "dw_into"}
+with_a_place = pytest.mark.parametrize("call", [call for call in CALLS if call.method in PLACES], ids=str)
+
+
+def result_with_place(call: Call, results: list[np.ndarray]) -> np.ndarray:
+    return results[1 if call.method == "conv2d_pool_backward" else 0]
+
+
+@with_a_place
+def test_a_result_can_be_put_into_an_array(kernels, call):
+    want = call.run(kernels)
+    flat = np.full(result_with_place(call, want).size + 32, np.nan, np.float32)  # as one buffer of many
+    place = flat[16:-16].reshape(result_with_place(call, want).shape)
+    got = call.run(kernels, **{PLACES[call.method]: place})
+    assert result_with_place(call, got) is place
+    assert_same_bytes(got, want)
+    assert np.isnan(flat[:16]).all()
+    assert np.isnan(flat[-16:]).all()
+
+
+@with_a_place
+@pytest.mark.parametrize(
+    ("spoilt", "error"),
+    [
+        (lambda a: a[..., :-1], ShapeError),
+        (lambda a: a.astype(np.float64), DTypeError),
+        (lambda a: np.asfortranarray(a), ArgumentError),
+        (lambda a: np.broadcast_to(a[:1] * 0, a.shape), ArgumentError),
+    ],
+)
+def test_a_place_that_does_not_fit(kernels, call, spoilt, error):
+    place = spoilt(np.zeros_like(result_with_place(call, call.run(kernels))))
+    with pytest.raises(error, match=PLACES[call.method]):
+        call.run(kernels, **{PLACES[call.method]: place})
+
+
 @pytest.mark.parametrize("form", [strided, misaligned, big_endian, read_only])
 @pytest.mark.parametrize("call", [call for call in CALLS if call.changed], ids=str)
 def test_what_is_changed_in_place_must_be_writable_as_it_lies(kernels, call, form):

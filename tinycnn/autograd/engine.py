@@ -18,7 +18,7 @@ import numpy as np
 from tinycnn.errors import GraphError
 from tinycnn.kernels.select import current
 from tinycnn.kernels.spec import Array
-from tinycnn.rules.op import Op
+from tinycnn.rules.op import Needs, Op, Place
 
 if TYPE_CHECKING:
     from tinycnn.autograd.tensor import Tensor
@@ -30,13 +30,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class _Mode(threading.local):
     grad_enabled = True
+    is_quiet = False
 
 
 _mode = _Mode()
 
 
-#: IEEE arithmetic without NumPy's warnings: an overflow or a log(0) shows as inf or nan in the result, in every backend alike.
-quiet = functools.partial(np.errstate, all="ignore")
+class quiet:
+    """Context manager: IEEE arithmetic without NumPy's warnings. An overflow or a log(0) shows as inf or nan in the result, in every backend.
+
+    Every op runs so. What runs many of them enters it around them all, and saves each the way in and out.
+    """
+
+    def __enter__(self) -> None:
+        self._errstate = None if _mode.is_quiet else np.errstate(all="ignore")
+        if self._errstate is not None:
+            self._errstate.__enter__()
+            _mode.is_quiet = True
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._errstate is not None:
+            _mode.is_quiet = False
+            self._errstate.__exit__(*exception)
 
 
 def is_grad_enabled() -> bool:
@@ -100,14 +115,18 @@ def _remembered(op: type[Op], shapes: tuple[Any, ...], /, **parameters: Any) -> 
 
 def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str, Any]) -> tuple[Any, Any, Node | None]:
     """Run `op` on the tensors' arrays: -> result array, what the rule saved, and the node (None if no gradient is wanted)."""
-    return run(op, _geometry(op, tuple([None if t is None else t.data.shape for t in inputs]), parameters), inputs)
+    return run(op, lambda *shapes: _geometry(op, shapes, parameters), inputs)
 
 
-def run(op: type[Op], geometry: Any, inputs: tuple[Tensor | None, ...]) -> tuple[Any, Any, Node | None]:
-    """`record`, where the geometry is known."""
+def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | None, ...]) -> tuple[Any, Any, Node | None]:
+    """`record` for a known `geometry_of`: the inputs' shapes -> geometry."""
     arrays = [None if t is None else t.data for t in inputs]
-    with quiet():
+    geometry = geometry_of(*[None if a is None else a.shape for a in arrays])
+    if _mode.is_quiet:
         y, saved = op.forward(current(), geometry, *arrays)
+    else:
+        with quiet():
+            y, saved = op.forward(current(), geometry, *arrays)
     if not _mode.grad_enabled:
         return y, saved, None
     needs = tuple([t is not None and t.requires_grad for t in inputs])
@@ -137,6 +156,19 @@ def _sorted(root: Node) -> list[Node]:
     return order
 
 
+def _with_places(node: Node, offered: set[int]) -> Needs:
+    """What `node` needs, with the places of those leaves that have one and meet their first gradient here; they join `offered`."""
+    needs: list[bool | Place] = list(node.needs)
+    for i, link in enumerate(node.inputs):
+        if link is None or isinstance(link, Node) or id(link) in offered:
+            continue
+        offered.add(id(link))
+        place = link.place()
+        if place is not None:
+            needs[i] = Place(place)
+    return tuple(needs)
+
+
 def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None:
     """Run the vjps from `root`, seeded with `gradient`, and add what arrives to the leaves' `.grad`.
 
@@ -146,11 +178,12 @@ def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None
     kernels = current()
     flowing: dict[int, Array] = {id(root): gradient}
     leaves: dict[int, Tensor] = {}
+    offered: set[int] = set()
     with quiet():
         for node in reversed(order):
             dy = flowing.pop(id(node))
             assert node.op is not None  # _sorted has checked it
-            parts = node.op.vjp(kernels, node.geometry, node.saved, dy, node.needs)
+            parts = node.op.vjp(kernels, node.geometry, node.saved, dy, _with_places(node, offered))
             for link, needed, part in zip(node.inputs, node.needs, parts, strict=True):
                 if not needed or part is None or link is None:
                     continue

@@ -81,7 +81,7 @@ class Tensor:
     def wrap(cls, data: NDArray[Any], node: Node | None = None) -> Tensor:
         """A Tensor around `data` itself: no copy, no check. For results of ops and for hot paths."""
         tensor = Tensor.__new__(Tensor)
-        tensor._set(data, node, node is not None)
+        tensor.data, tensor.grad, tensor.node, tensor.requires_grad, tensor._logits = data, None, node, node is not None, None
         return tensor
 
     # ---- looking at it
@@ -238,6 +238,10 @@ class Tensor:
         else:
             engine.backward(self.node, seed, retain_graph=retain_graph)
 
+    def place(self) -> NDArray[Any] | None:
+        """Where the next gradient is to lie, if that is settled; `accumulate` then need not copy it."""
+        return None
+
     def accumulate(self, gradient: NDArray[Any]) -> None:
         """Add `gradient` to `.grad`; the first one is copied, so that no two leaves share memory."""
         if self.grad is None:
@@ -262,10 +266,10 @@ def apply(op: type[Op], *inputs: Tensor | None, **parameters: Any) -> Tensor:
 
 def prepared(op: type[Op], **parameters: Any) -> Callable[..., Tensor]:
     """`apply` with parameters that stay, for an op that runs in every step: what follows from the last few shapes is kept at hand."""
-    geometry = functools.lru_cache(maxsize=64)(functools.partial(op.shape, **parameters))
+    geometry_of = functools.lru_cache(maxsize=64)(functools.partial(op.shape, **parameters))
 
     def run(*inputs: Tensor | None) -> Tensor:
-        y, _, node = engine.run(op, geometry(*[None if t is None else t.data.shape for t in inputs]), inputs)
+        y, _, node = engine.run(op, geometry_of, inputs)
         return Tensor.wrap(y, node)
 
     return run

@@ -87,10 +87,14 @@ class Variable(Tensor):
         self.grad_buffer = grad_buffer
         self.grad = None
 
+    def place(self) -> NDArray[Any] | None:
+        return self.grad_buffer if self.grad is None else None
+
     def accumulate(self, gradient: NDArray[Any]) -> None:
         """Add `gradient` to `.grad`, inside the flat buffer if there is one."""
         if self.grad is None and self.grad_buffer is not None:
-            np.copyto(self.grad_buffer, gradient)
+            if gradient is not self.grad_buffer:
+                np.copyto(self.grad_buffer, gradient)
             self.grad = self.grad_buffer
         else:
             super().accumulate(gradient)

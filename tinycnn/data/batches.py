@@ -17,7 +17,7 @@ from tinycnn.data.prefetch import prefetched
 from tinycnn.data.structure import Structure, is_indexable
 from tinycnn.errors import ArgumentError
 
-__all__ = ["ArrayBatches", "Batch", "Batches", "Epochs", "StreamBatches", "check_count"]
+__all__ = ["ArrayBatches", "Batch", "Batches", "Epochs", "StreamBatches", "check_count", "whole"]
 
 
 def check_count(value: Any, name: str, least: int = 1) -> int:
@@ -50,6 +50,19 @@ class Batches(Protocol):
     def start(self, skip: int = 0) -> Iterator[Batch]:
         """A pass, without its first `skip` batches. What is random about it is drawn at once, and the same whatever `skip` is."""
         ...
+
+
+def whole(data: ArrayData, dtype: np.dtype[Any]) -> Batch:
+    """All of `data` as one batch, with floats in `dtype` as in `ArrayBatches`."""
+    x, y, weights = (
+        [None if a is None else a.astype(_dtype_of(a, kind, dtype), copy=False) for a in arrays] for kind, arrays in data.parts()
+    )
+    return Batch(x, y, weights, data.structure, data.size, data.y_structure)
+
+
+def _dtype_of(array: NDArray[Any], kind: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that a batch of such an array has: `dtype`, or for integer targets their own."""
+    return array.dtype.newbyteorder("=") if kind == "y" and array.dtype.kind != "f" else dtype
 
 
 class ArrayBatches:
@@ -106,7 +119,7 @@ class ArrayBatches:
         """A function of a slice, or of row numbers, that gives those rows in the dtype they shall have; None for no array."""
         if array is None:
             return lambda rows: None
-        dtype = array.dtype.newbyteorder("=") if kind == "y" and array.dtype.kind != "f" else self.dtype
+        dtype = _dtype_of(array, kind, self.dtype)
         if not shuffled or not (array.flags.c_contiguous and array.flags.aligned):  # `take` would copy all of it, each time
             return lambda rows: array[rows].astype(dtype, copy=False)
         gathered = np.empty((self.batch_size, *array.shape[1:]), array.dtype)

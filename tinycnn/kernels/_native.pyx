@@ -232,10 +232,10 @@ def conv2d_backward_input(geometry, dy, w):
     return dx
 
 
-def conv2d_backward_kernel(geometry, x, dy):
+def conv2d_backward_kernel(geometry, x, dy, *, into=None):
     cdef tc_dtype dtype = real_of(x)
     cdef tc_conv2d g = conv2d_of(geometry)
-    dw = empty(geometry.kernel_shape, x.dtype)
+    dw = empty(geometry.kernel_shape, x.dtype) if into is None else into
     cdef const void *x_data = data(x, conv2d_inputs(&g), dtype)
     cdef const void *dy_data = data(dy, conv2d_outputs(&g), dtype)
     cdef void *dw_data = writable(dw, conv2d_weights(&g), dtype)
@@ -323,13 +323,14 @@ def conv2d_pool_forward(geometry, kind, x, w, b, double alpha, bint wants_argmax
     return y, argmax
 
 
-def conv2d_pool_backward(geometry, kind, x, w, y, argmax, dy, double alpha, needs):
+def conv2d_pool_backward(geometry, kind, x, w, y, argmax, dy, double alpha, needs, dw_into):
     cdef tc_dtype dtype = real_of(x)
     cdef int code = ACTIVATIONS[kind]
     cdef tc_conv2d conv = conv2d_of(geometry.conv)
     cdef tc_pool2d pool = pool2d_of(geometry.pool)
-    shapes = x.shape, w.shape, (geometry.conv.out_channels,)
-    dx, dw, db = [empty(shape, x.dtype) if needed else None for shape, needed in zip(shapes, needs, strict=True)]
+    dx = empty(x.shape, x.dtype) if needs[0] else None
+    dw = (empty(w.shape, x.dtype) if dw_into is None else dw_into) if needs[1] else None
+    db = empty((geometry.conv.out_channels,), x.dtype) if needs[2] else None
     cdef const void *x_data = data(x, conv2d_inputs(&conv), dtype)
     cdef const void *w_data = data(w, conv2d_weights(&conv), dtype)
     cdef const void *y_data = data(y, pool2d_outputs(&pool), dtype)
@@ -345,12 +346,12 @@ def conv2d_pool_backward(geometry, kind, x, w, y, argmax, dy, double alpha, need
 
 
 # ---- dense algebra
-def matmul(a, b, bint transpose_a, bint transpose_b):
+def matmul(a, b, bint transpose_a, bint transpose_b, *, into=None):
     cdef tc_dtype dtype = real_of(a)
     cdef int64_t m = a.shape[1 if transpose_a else 0]
     cdef int64_t k = a.shape[0 if transpose_a else 1]
     cdef int64_t n = b.shape[0 if transpose_b else 1]
-    c = empty((m, n), a.dtype)
+    c = empty((m, n), a.dtype) if into is None else into
     cdef const void *a_data = data(a, m * k, dtype)
     cdef const void *b_data = data(b, k * n, dtype)
     cdef void *c_data = writable(c, m * n, dtype)

@@ -55,11 +55,12 @@ class CheckedKernels:
         w = operand("w", w, geometry.kernel_shape, dtype)
         return self._bare.conv2d_backward_input(geometry, dy, w)
 
-    def conv2d_backward_kernel(self, geometry: Conv2dGeometry, x: Array, dy: Array) -> Array:
+    def conv2d_backward_kernel(self, geometry: Conv2dGeometry, x: Array, dy: Array, *, into: Array | None = None) -> Array:
         dtype = floating("x", x)
         x = operand("x", x, geometry.in_shape, dtype)
         dy = operand("dy", dy, geometry.out_shape, dtype)
-        return self._bare.conv2d_backward_kernel(geometry, x, dy)
+        into = None if into is None else inplace_operand("into", into, geometry.kernel_shape, dtype)
+        return self._bare.conv2d_backward_kernel(geometry, x, dy, into=into)
 
     # ------------------------------------------------------------------------------------------------ pooling
     def max_pool2d_forward(self, geometry: Pool2dGeometry, x: Array) -> tuple[Array, IntArray]:
@@ -108,6 +109,8 @@ class CheckedKernels:
         dy: Array,
         alpha: float,
         needs: tuple[bool, bool, bool],
+        *,
+        dw_into: Array | None = None,
     ) -> tuple[Array | None, Array | None, Array | None]:
         _check_activation(kind, alpha, POOLABLE_ACTIVATIONS)
         dtype, conv, out_shape = floating("x", x), geometry.conv, geometry.out_shape
@@ -116,10 +119,11 @@ class CheckedKernels:
         y = operand("y", y, out_shape, dtype)
         argmax = operand("argmax", argmax, out_shape, UINT8)
         dy = operand("dy", dy, out_shape, dtype)
-        return self._bare.conv2d_pool_backward(geometry, kind, x, w, y, argmax, dy, float(alpha), needs)
+        dw_into = None if dw_into is None else inplace_operand("dw_into", dw_into, conv.kernel_shape, dtype)
+        return self._bare.conv2d_pool_backward(geometry, kind, x, w, y, argmax, dy, float(alpha), needs, dw_into)
 
     # ------------------------------------------------------------------------------------------------ dense algebra
-    def matmul(self, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False) -> Array:
+    def matmul(self, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False, into: Array | None = None) -> Array:
         dtype = floating("a", a)
         a, b = matrix("a", a, dtype), matrix("b", b, dtype)
         inner_a, inner_b = a.shape[0 if transpose_a else 1], b.shape[1 if transpose_b else 0]
@@ -128,7 +132,10 @@ class CheckedKernels:
                 f"b must have {inner_a} {'columns' if transpose_b else 'rows'} to match a of shape {a.shape}"
                 f"{' (transposed)' if transpose_a else ''}, got shape {b.shape}"
             )
-        return self._bare.matmul(a, b, transpose_a, transpose_b)
+        if into is not None:
+            shape = a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]
+            into = inplace_operand("into", into, shape, dtype)
+        return self._bare.matmul(a, b, transpose_a, transpose_b, into=into)
 
     def sum_rows(self, x: Array) -> Array:
         return self._bare.sum_rows(matrix("x", x, floating("x", x)))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tinycnn.geometry import Conv2dGeometry
 from tinycnn.kernels.numba_pool import chunk_size, jit, run
 from tinycnn.kernels.numba_product import packed, panel_width, product
+from tinycnn.kernels.operands import placing
 
 __all__ = [
     "conv2d_backward_input",
@@ -203,6 +204,7 @@ def _backward_kernel_blocks(dw, x, dy, sizes, cells, runs, start, stop):
             )  # fmt: skip
 
 
+@placing
 def conv2d_backward_kernel(g: Conv2dGeometry, x: Array, dy: Array) -> Array:
     dw, padded, sizes = np.zeros(g.kernel_shape, x.dtype), padded_images(g, x), sizes_of(g)
     if _is_depthwise(g):

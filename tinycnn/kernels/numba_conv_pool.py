@@ -105,16 +105,17 @@ def conv2d_pool_backward(
     dy: Array,
     alpha: float,
     needs: tuple[bool, bool, bool],
+    dw_into: Array | None,
 ) -> tuple[Array | None, Array | None, Array | None]:
     dhighest = activation_backward(kind, dy, y, alpha)
     dx = dw = db = None
     if sparse.fits(g):
         dx = sparse.backward_input(g, dhighest, argmax, w) if needs[0] else None
-        dw = sparse.backward_kernel(g, x, dhighest, argmax) if needs[1] else None
+        dw = sparse.backward_kernel(g, x, dhighest, argmax, into=dw_into) if needs[1] else None
     elif needs[0] or needs[1]:
         dconv = max_pool2d_backward(g.pool, dhighest, argmax.astype(np.int32))
         dx = conv2d_backward_input(g.conv, dconv, w) if needs[0] else None
-        dw = conv2d_backward_kernel(g.conv, x, dconv) if needs[1] else None
+        dw = conv2d_backward_kernel(g.conv, x, dconv, into=dw_into) if needs[1] else None
     if needs[2]:
         db = sum_rows(dhighest.reshape(-1, g.conv.out_channels))
     return dx, dw, db

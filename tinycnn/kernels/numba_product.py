@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tinycnn.kernels.numba_pool import chunk_size, jit, run
 from tinycnn.kernels.numba_simd import aligned_empty, lanes, load, multiply_add, store, zeros
+from tinycnn.kernels.operands import placing
 
 __all__ = ["matmul", "packed", "panel_width", "product"]
 
@@ -140,6 +141,7 @@ def _matmul_blocks(y, a, a_rows, step, b, depth, columns, start, stop):
         product(y, first * columns + panel * width, columns, a, 0, rows, run_at, depth, step, b, panel * depth * width, width, n, False)
 
 
+@placing
 def matmul(a: Array, b: Array, transpose_a: bool, transpose_b: bool) -> Array:
     b = b.T if transpose_b else b
     (depth, columns), rows = b.shape, a.shape[1 if transpose_a else 0]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tinycnn.geometry import ConvPool2dGeometry
 from tinycnn.kernels.numba_pool import chunk_size, jit, run
 from tinycnn.kernels.numba_simd import aligned_empty, lanes, load, multiply_add, store, zeros
+from tinycnn.kernels.operands import placing
 
 __all__ = ["backward_input", "backward_kernel", "fits"]
 
@@ -107,6 +108,7 @@ def _backward_kernel_shares(dw, x, shape, gradients, places, windows, unit, pads
                 store(sums, 0, 9, sums_of, o * 9 * pixel)
 
 
+@placing
 def backward_kernel(g: ConvPool2dGeometry, x: Array, dhighest: Array, argmax: Array) -> Array:
     """dw (3, 3, C, O) from the gradient of the windows' maxima."""
     conv, pixel, (N, PH, PW, O) = g.conv, lanes(x), g.out_shape

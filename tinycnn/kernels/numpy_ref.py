@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tinycnn.geometry import Conv2dGeometry, ConvPool2dGeometry, Pool2dGeometry
 from tinycnn.kernels.checked import CheckedKernels
+from tinycnn.kernels.operands import placing
 from tinycnn.kernels.spec import Activation, KernelSet, PoolableActivation
 
 Array: TypeAlias = NDArray[Any]  # float32 or float64, all of one call alike
@@ -79,6 +80,7 @@ def conv2d_backward_input(g: Conv2dGeometry, dy: Array, w: Array) -> Array:
     return _unpad(g, dpadded)
 
 
+@placing
 def conv2d_backward_kernel(g: Conv2dGeometry, x: Array, dy: Array) -> Array:
     padded, dy_by_group = _pad(g, x), _by_group(g, dy)
     dw = np.empty(g.kernel_shape, x.dtype)
@@ -141,6 +143,7 @@ def _taps_in_window_order(g: Pool2dGeometry) -> Iterator[tuple[int, int]]:
 
 
 # ---------------------------------------------------------------------------------------------------- dense algebra
+@placing
 def matmul(a: Array, b: Array, transpose_a: bool, transpose_b: bool) -> Array:
     return np.ascontiguousarray((a.T if transpose_a else a) @ (b.T if transpose_b else b))
 
@@ -203,11 +206,12 @@ def conv2d_pool_backward(
     dy: Array,
     alpha: float,
     needs: tuple[bool, bool, bool],
+    dw_into: Array | None,
 ) -> tuple[Array | None, Array | None, Array | None]:
     dhighest = activation_backward(kind, dy, y, alpha)
     dconv = max_pool2d_backward(g.pool, dhighest, argmax)
     dx = conv2d_backward_input(g.conv, dconv, w) if needs[0] else None
-    dw = conv2d_backward_kernel(g.conv, x, dconv) if needs[1] else None
+    dw = conv2d_backward_kernel(g.conv, x, dconv, into=dw_into) if needs[1] else None
     db = sum_rows(dhighest.reshape(-1, g.conv.out_channels)) if needs[2] else None
     return dx, dw, db
 

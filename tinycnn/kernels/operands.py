@@ -5,6 +5,8 @@ An array that is in normal form already, as nearly all are, passes in well under
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy as np
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.kernels.spec import Array
 
-__all__ = ["floating", "inplace_operand", "matrix", "operand"]
+__all__ = ["floating", "inplace_operand", "matrix", "operand", "placing"]
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -59,3 +61,17 @@ def inplace_operand(name: str, array: Array, shape: tuple[int, ...] | None, dtyp
 def _lies_well(array: Array) -> bool:
     flags = array.flags
     return flags.c_contiguous and flags.aligned
+
+
+def placing(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A bare function that makes a new array, as one that puts it `into` a given one instead."""
+
+    @functools.wraps(function)
+    def placed(*args: Any, into: Array | None = None) -> Array:
+        result = function(*args)
+        if into is None:
+            return result
+        into[...] = result
+        return into
+
+    return placed

@@ -61,8 +61,11 @@ class KernelSet(Protocol):
         """dx[n,h,w,c] = sum over all (i,j,u,v,o) that read the cell of dy[n,i,j,o] * w[u,v,c,o] -> `in_shape`."""
         ...
 
-    def conv2d_backward_kernel(self, geometry: Conv2dGeometry, x: Array, dy: Array) -> Array:
-        """dw[u,v,c,o] = sum_{n,i,j} xpad[n, i*s+u*d, j*s+v*d, c] * dy[n,i,j,o] -> `kernel_shape`."""
+    def conv2d_backward_kernel(self, geometry: Conv2dGeometry, x: Array, dy: Array, *, into: Array | None = None) -> Array:
+        """dw[u,v,c,o] = sum_{n,i,j} xpad[n, i*s+u*d, j*s+v*d, c] * dy[n,i,j,o] -> `kernel_shape`.
+
+        `into`: where to put it, instead of a new array; it is returned.
+        """
         ...
 
     # ---- pooling
@@ -117,8 +120,10 @@ class KernelSet(Protocol):
         dy: Array,
         alpha: float,
         needs: tuple[bool, bool, bool],
+        *,
+        dw_into: Array | None = None,
     ) -> tuple[Array | None, Array | None, Array | None]:
-        """The gradients -> dx, dw, db, each where `needs` asks for it, else None.
+        """The gradients -> dx, dw, db, each where `needs` asks for it, else None; dw in `dw_into` where that is given.
 
         With g = dy * act'(y) at each window's argmax cell and 0 at the three others: `conv2d_backward_input` and
         `conv2d_backward_kernel` of that, and db = sum of g over all windows.
@@ -126,8 +131,11 @@ class KernelSet(Protocol):
         ...
 
     # ---- dense algebra
-    def matmul(self, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False) -> Array:
-        """op(a) @ op(b) of two matrices, op being the transpose where asked; (M, K) @ (K, N) -> (M, N); K = 0 gives zeros."""
+    def matmul(self, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False, into: Array | None = None) -> Array:
+        """op(a) @ op(b) of two matrices, op being the transpose where asked; (M, K) @ (K, N) -> (M, N); K = 0 gives zeros.
+
+        `into`: where to put it, instead of a new array; it is returned.
+        """
         ...
 
     def sum_rows(self, x: Array) -> Array:

@@ -240,6 +240,8 @@ class Layer(WeightHolder):
 
     def _as_tensor(self, x: Any) -> Tensor:
         """`x` as a Tensor, floats in the layer's dtype; integers stay for layers that count with them."""
+        if isinstance(x, Tensor) and x.data.dtype is _DTYPES.get(self.dtype):  # as nearly always
+            return x
         tensor = ops.convert_to_tensor(x)
         return ops.cast(tensor, self.dtype) if tensor.data.dtype.kind == "f" and tensor.data.dtype != self.dtype else tensor
 
@@ -401,13 +403,17 @@ def _given_input_shape(who: str, kwargs: dict[str, Any]) -> Shape | None:
     return None
 
 
+#: The dtypes to compute in, by name.
+_DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
+
+
 def _check_dtype(dtype: Any) -> str:
     """The name of a dtype to compute in."""
     try:
         name = config.floatx() if dtype is None else np.dtype(dtype).name
     except TypeError:
         name = str(dtype)
-    if name not in ("float32", "float64"):
+    if name not in _DTYPES:
         raise ArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
     return name
 

@@ -20,6 +20,7 @@ from tinycnn.data import (
     flatten,
     is_stream,
     split_validation,
+    whole,
 )
 from tinycnn.errors import ArgumentError, ShapeError
 
@@ -114,7 +115,7 @@ class Feed:
         """All of it as one batch, admitted."""
         data = self.arrays(x, y, sample_weight)
         self.admit(data)
-        return next(ArrayBatches(data, data.size, shuffle=False, dtype=self.dtype).start())
+        return whole(data, self.dtype)
 
     def __call__(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool | str = False) -> Batches:
         """Batches of whatever x is.

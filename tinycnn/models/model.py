@@ -208,7 +208,7 @@ def _replace_base(cls: type, base: type) -> None:
 
 def check_shape(model: str, got: Sequence[int | None], expected: Shape, what: str = "inputs") -> None:
     """ShapeError unless `got` is `expected`, where None fits anything."""
-    if len(got) != len(expected) or any(e is not None and g is not None and g != e for g, e in zip(got, expected, strict=True)):
+    if len(got) != len(expected) or False in [e is None or g is None or g == e for g, e in zip(got, expected, strict=True)]:
         raise ShapeError(f"model {model!r} expects {what} of shape {expected}, got {tuple(got)}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from tinycnn.autograd.engine import quiet
 from tinycnn.layers.shapes import Shape
 from tinycnn.models.model import Model, check_no_mask
 
@@ -34,7 +35,8 @@ class Stepwise(Model):
         if before is None:
             _around.fuses = self._fuses
         try:
-            return self._run(steps, inputs, training)
+            with quiet():
+                return self._run(steps, inputs, training)
         finally:
             _around.fuses = before
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tinycnn.autograd import Tensor, no_grad
+from tinycnn.autograd.engine import quiet
 from tinycnn.callbacks import Callback, CallbackList, History, ProgbarLogger
 from tinycnn.callbacks.backup_and_restore import Resumption
 from tinycnn.callbacks.progbar_logger import resolve_verbose
@@ -233,10 +234,11 @@ class Trainer(GeneratorMethods, Steps):
             raise ArgumentError(f"model {self.name!r} has no trainable weights: set trainable=True where something is to be learnt")
         optimizer.build(self._trained)
         optimizer.zero_grad()
-        predictions = as_list(self(inputs_of(batch), training=True))
-        loss = objective.loss(batch.y, predictions, batch.weights, self._penalties(), batch.size)
-        loss.backward()
-        optimizer.step()
+        with quiet():
+            predictions = as_list(self(inputs_of(batch), training=True))
+            loss = objective.loss(batch.y, predictions, batch.weights, self._penalties(), batch.size)
+            loss.backward()
+            optimizer.step()
         objective.update_metrics(batch.y, predictions, batch.weights)
 
     def _test_step(self, batch: Batch) -> None:

@@ -189,7 +189,8 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike | 
     """A new axis of `num_classes` cells: 1 at the position x, 0 elsewhere, all 0 where x is out of range. Not differentiable."""
     labels = integers(x, "x")
     axis = normalize_axis(axis, labels.ndim + 1)
-    hot = np.expand_dims(labels, axis) == np.arange(num_classes).reshape([-1 if i == axis else 1 for i in range(labels.ndim + 1)])
+    inner = (1,) * (labels.ndim - axis)
+    hot = labels.reshape(*labels.shape[:axis], 1, *labels.shape[axis:]) == np.arange(num_classes).reshape(-1, *inner)
     return Tensor.wrap(hot.astype(config.floatx() if dtype is None else dtype))
 
 

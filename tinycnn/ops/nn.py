@@ -142,7 +142,9 @@ def categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits
     if output.shape != target.shape or output.ndim == 0:
         raise ShapeError(f"target must have the shape of output, got {target.shape} and {output.shape}")
     if from_logits:
-        return apply(SoftmaxCrossentropy, array.moveaxis(output, axis, -1), array.moveaxis(target, axis, -1))
+        if axis not in (-1, output.ndim - 1):
+            output, target = array.moveaxis(output, axis, -1), array.moveaxis(target, axis, -1)
+        return apply(SoftmaxCrossentropy, output, target)
     probabilities = math.divide(output, math.sum(output, axis, keepdims=True))
     probabilities = math.clip(probabilities, config.epsilon(), 1 - config.epsilon())
     return math.negative(math.sum(math.multiply(target, math.log(probabilities)), axis))

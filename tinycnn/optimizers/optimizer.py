@@ -240,7 +240,6 @@ class Optimizer(Configurable):
         return not any(variable is v for v in spared) and not any(name in variable.name for name in names)
 
     # ---- a step
-    @quiet()
     def step(self) -> None:
         """One step by the `.grad` of the variables; those that are frozen or have none stay as they are.
 
@@ -249,11 +248,12 @@ class Optimizer(Configurable):
         if not self.built:
             raise NotBuiltError("this optimizer has no variables yet; call build(variables) first")
         learning_rate = self.learning_rate
-        ready = [(group, group.gather()) for group in self._groups]
-        if not self.gradient_accumulation_steps or self._accumulate(ready):
-            self._update(ready, learning_rate)
-        if self.use_ema:
-            self._average()
+        with quiet():
+            ready = [(group, group.gather()) for group in self._groups]
+            if not self.gradient_accumulation_steps or self._accumulate(ready):
+                self._update(ready, learning_rate)
+            if self.use_ema:
+                self._average()
         _constrain(group.variables[i] for group, chosen in ready for i in chosen)
         self._iterations += 1
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from tinycnn.errors import ShapeError
 from tinycnn.geometry import Conv2dGeometry, ConvTranspose2dGeometry, Padding, conv2d_geometry, conv_transpose2d_geometry
 from tinycnn.kernels.spec import Array, KernelSet
-from tinycnn.rules.op import Gradients, Needs, Op, Shape
+from tinycnn.rules.op import Gradients, Needs, Op, Shape, place_of
 
 __all__ = ["Conv2d", "ConvTranspose2d"]
 
@@ -39,7 +39,7 @@ class Conv2d(Op):
     def vjp(k: KernelSet, geometry: Conv2dGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
         x, w = saved
         dx = k.conv2d_backward_input(geometry, dy, w) if needs[0] else None
-        dw = k.conv2d_backward_kernel(geometry, x, dy) if needs[1] else None
+        dw = k.conv2d_backward_kernel(geometry, x, dy, into=place_of(needs[1])) if needs[1] else None
         db = k.sum_rows(dy.reshape(-1, geometry.out_channels)) if len(needs) > 2 and needs[2] else None
         return (dx, dw, db)[: len(needs)]
 
@@ -78,7 +78,7 @@ class ConvTranspose2d(Op):
     def vjp(k: KernelSet, geometry: ConvTranspose2dGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
         x, w = saved
         dx = k.conv2d_forward(geometry.conv, dy, w, None) if needs[0] else None
-        dw = k.conv2d_backward_kernel(geometry.conv, dy, x) if needs[1] else None
+        dw = k.conv2d_backward_kernel(geometry.conv, dy, x, into=place_of(needs[1])) if needs[1] else None
         db = k.sum_rows(dy.reshape(-1, dy.shape[-1])) if len(needs) > 2 and needs[2] else None
         return (dx, dw, db)[: len(needs)]
 

@@ -13,7 +13,7 @@ from tinycnn.geometry import ConvPool2dGeometry, Padding, conv_pool2d_geometry
 from tinycnn.kernels.spec import Activation, Array, KernelSet, PoolableActivation
 from tinycnn.rules.activation import ActivationGeometry, BiasActivation
 from tinycnn.rules.linear import MatMul, MatMulGeometry
-from tinycnn.rules.op import Gradients, Needs, Op, Shape
+from tinycnn.rules.op import Gradients, Needs, Op, Shape, place_of
 
 __all__ = ["Affine", "ConvPool2d"]
 
@@ -71,8 +71,9 @@ class ConvPool2d(Op):
     @staticmethod
     def vjp(k: KernelSet, geometry: ConvPoolGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
         x, w, y, argmax = saved
-        wanted = needs[0], needs[1], len(needs) > 2 and needs[2]
-        return k.conv2d_pool_backward(geometry.windows, geometry.kind, x, w, y, argmax, dy, geometry.alpha, wanted)[: len(needs)]
+        wanted = bool(needs[0]), bool(needs[1]), len(needs) > 2 and bool(needs[2])
+        operands = x, w, y, argmax, dy, geometry.alpha
+        return k.conv2d_pool_backward(geometry.windows, geometry.kind, *operands, wanted, dw_into=place_of(needs[1]))[: len(needs)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinycnn.errors import ShapeError
 from tinycnn.kernels.spec import Array, KernelSet
-from tinycnn.rules.op import Gradients, Needs, Op, Shape, broadcast, unbroadcast
+from tinycnn.rules.op import Gradients, Needs, Op, Shape, broadcast, place_of, unbroadcast
 
 __all__ = ["MatMul"]
 
@@ -64,7 +64,9 @@ class MatMul(Op):
             if needs[0]:
                 da = k.matmul(dy, b, transpose_b=True)  # (M,N) * (K,N) -> (M,K)
             if needs[1]:
-                db = k.matmul(a, dy, transpose_a=True)  # (M,K) * (M,N) -> (K,N)
+                db = k.matmul(
+                    a, dy, transpose_a=True, into=place_of(needs[1]) if geometry.b_matrix == geometry.b_shape else None
+                )  # (M,K) * (M,N) -> (K,N)
         else:
             if needs[0]:
                 da = unbroadcast(np.matmul(dy, np.swapaxes(b, -1, -2)), geometry.a_matrix)
@@ -72,5 +74,5 @@ class MatMul(Op):
                 db = unbroadcast(np.matmul(np.swapaxes(a, -1, -2), dy), geometry.b_matrix)
         return (
             None if da is None else da.reshape(geometry.a_shape),
-            None if db is None else db.reshape(geometry.b_shape),
+            db if db is None or db.shape == geometry.b_shape else db.reshape(geometry.b_shape),
         )

@@ -7,6 +7,7 @@ A rule knows no Tensor and no graph, so it is tested without one. The engine dri
     dxs = Rule.vjp(kernels, geometry, saved, dy, needs)    # one gradient per input; None where `needs` says nobody asked
 
 `saved` is whatever the backward pass wants to remember. A vjp never writes into `dy` or `saved`; it may return `dy` itself.
+An entry of `needs` is False, True or a `Place`.
 """
 
 from __future__ import annotations
@@ -26,16 +27,37 @@ __all__ = [
     "Gradients",
     "Needs",
     "Op",
+    "Place",
     "Pointwise",
     "Shape",
     "broadcast",
     "normalize_axes",
     "normalize_axis",
+    "place_of",
     "unbroadcast",
 ]
 
 Shape = tuple[int, ...]
-Needs = Sequence[bool]
+
+
+class Place:
+    """That a gradient is wanted, as `True` says, and where: a vjp that can may put it there, and return that very array.
+
+    The gradients of a model's weights have their places in one flat buffer, and need not be copied there.
+    """
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+
+def place_of(need: bool | Place) -> Array | None:
+    """Where to put a gradient, for the `into` of a kernel; None for a new array."""
+    return need.array if isinstance(need, Place) else None
+
+
+Needs = Sequence[bool | Place]
 Gradients = tuple[Array | None, ...]
 
 #: Every rule, by class name. The registry test walks this table.

@@ -44,6 +44,13 @@ def _check_not_empty(geometry: ReductionGeometry, what: str) -> None:
         raise ShapeError(f"{what} needs at least one cell along axis {geometry.axes}, got shape {geometry.in_shape}")
 
 
+def _spread(dy: Array, geometry: ReductionGeometry) -> Array:
+    """`dy`, of the result's shape, for each of the cells that went into it."""
+    if dy.ndim == 0:  # of a loss: as in every step
+        return np.full(geometry.in_shape, dy, dy.dtype)
+    return np.broadcast_to(dy.reshape(geometry.kept_shape), geometry.in_shape)
+
+
 class Sum(_Reduction):
     """sum over the axes"""
 
@@ -53,7 +60,7 @@ class Sum(_Reduction):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: ReductionGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
-        return (np.broadcast_to(dy.reshape(geometry.kept_shape), geometry.in_shape),)
+        return (_spread(dy, geometry),)
 
 
 class Mean(_Reduction):
@@ -66,7 +73,7 @@ class Mean(_Reduction):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: ReductionGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
-        return (np.broadcast_to((dy / dy.dtype.type(geometry.count)).reshape(geometry.kept_shape), geometry.in_shape),)
+        return (_spread(dy / dy.dtype.type(geometry.count), geometry),)
 
 
 def _extreme_vjp(geometry: ReductionGeometry, saved: Any, dy: Array) -> Gradients:
