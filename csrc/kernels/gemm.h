@@ -3,7 +3,7 @@
 // a is read where it lies: the micro-kernel broadcasts its elements, one at a time, along a row or down a column. b is packed into panels
 // unless its rows serve as they are. Work is cut into blocks of rows x groups of panels; k is never cut between chunks.
 
-enum { GEMM_CHUNKS = 32, GEMM_ROWS = 24 };  // chunks to aim at; rows of c that a chunk has at least
+enum { GEMM_CHUNKS = 32, GEMM_ROWS = 24, GEMM_ROWS_MAX = 192 };  // chunks to aim at; rows of c that a chunk has
 
 typedef struct {
     product product;
@@ -31,6 +31,67 @@ static int gemm_chunk(void *context, int64_t chunk) {
     p.a += rows.begin * job->a_row_step;
     p.y += rows.begin * job->b.columns;
     multiply(p, &job->b, panels, rows.end - rows.begin);
+    return TC_OK;
+}
+
+// ---- a short sum over the rows of a, as in the gradient of a dense layer's weights: rows a power of two apart compete for the same few
+// places of the caches, so each chunk copies its columns of a side by side first
+enum { SHORT = 256 };  // k, at most
+
+static int gemm_short_chunk(void *context, int64_t chunk) {
+    const gemm_job *job = context;
+    const range rows = chunk_range(chunk, job->rows, job->m);
+    const int64_t n = rows.end - rows.begin;
+    const size_t bytes = sizeof(real) * (size_t)(job->b.k * n);
+    real *columns = tc_alloc(bytes);
+    if (!columns) return TC_NO_MEMORY;
+    for (int64_t k = 0; k < job->b.k; k++) copy(columns + k * n, job->product.a + k * job->m + rows.begin, n);
+    const run whole = {0, job->b.k};
+    product p = job->product;
+    p.a = columns;
+    p.a_step = n;
+    p.runs = &whole;
+    p.n_runs = 1;
+    p.y += rows.begin * job->b.columns;
+    multiply(p, &job->b, (range){0, operand_panels(job->b.columns)}, n);
+    tc_free(columns, bytes);
+    return TC_OK;
+}
+
+// ---- few rows of c and many columns: the chunk that uses some panels of b packs them, a piece at a time that stays in L2
+enum { PIECE = 256, PANELS_MAX = 8 };  // k; panels of a chunk
+
+static int gemm_packing_chunk(void *context, int64_t chunk) {
+    const gemm_job *job = context;
+    const range panels = chunk_range(chunk, job->panels, operand_panels(job->b.columns));
+    const int64_t first = panel_columns(job->b.columns, panels.begin).begin, end = panel_columns(job->b.columns, panels.end - 1).end;
+    const int64_t columns = min_i64(end, job->b.columns) - first, stride = job->transpose_b ? job->b.k : job->b.columns;
+    const int64_t width = end - first;
+    const size_t bytes = sizeof(real) * (size_t)(min_i64(PIECE, job->b.k) * width);
+    real *packed = tc_alloc(bytes);
+    if (!packed) return TC_NO_MEMORY;
+    run piece;
+    product p = job->product;
+    p.runs = &piece;
+    p.n_runs = 1;
+    p.b_stride = width;
+    for (int64_t k = 0; k < job->b.k; k += PIECE) {
+        piece = (run){k * p.a_step, min_i64(PIECE, job->b.k - k)};
+        if (job->transpose_b) pack_transposed(packed, width, job->b_matrix + first * stride + k, stride, piece.length, columns);
+        for (int64_t i = 0; i < piece.length; i++) {
+            if (!job->transpose_b) copy(packed + i * width, job->b_matrix + (k + i) * stride + first, columns);
+            clear(packed + i * width + columns, width - columns);
+        }
+        for (int64_t index = panels.begin; index < panels.end; index++) {
+            const range c = panel_columns(job->b.columns, index);
+            p.b = packed + c.begin - first;
+            p.columns = min_i64(c.end, job->b.columns) - c.begin;
+            p.y = job->product.y + c.begin;
+            multiply_rows(&p, job->m);
+        }
+        p.accumulate = true;
+    }
+    tc_free(packed, bytes);
     return TC_OK;
 }
 
@@ -82,8 +143,11 @@ static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t 
         return tc_parallel_for(ceil_div(n, WIDE * VLEN), one_row_chunk, &row);
     }
     const bool direct = !transpose_b && (m <= GEMM_ROWS || n <= MAX_VECTORS * VLEN);
-    const int64_t panels = operand_panels(n), rows = min_i64(m, min_i64(192, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
-    const int64_t n_runs = ceil_div(k, RUN_MAX), room = operand_room(direct, k, n);
+    const int64_t panels = operand_panels(n);
+    const bool packing = !direct && k > 0 && m <= GEMM_ROWS_MAX && panels >= GEMM_CHUNKS / 4;
+    const int64_t panels_per_chunk = min_i64(PANELS_MAX, ceil_div(panels, 4));
+    const int64_t rows = packing ? m : min_i64(m, min_i64(GEMM_ROWS_MAX, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
+    const int64_t n_runs = ceil_div(k, RUN_MAX), room = packing ? 0 : operand_room(direct, k, n);
     const size_t bytes = sizeof(run) * (size_t)n_runs + sizeof(int64_t) * (size_t)(2 * rows) + sizeof(real) * (size_t)room;
     char *scratch = tc_alloc(bytes);
     if (!scratch) return TC_NO_MEMORY;
@@ -97,13 +161,16 @@ static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t 
         .m = m,
         .rows = rows,
         .a_row_step = transpose_a ? 1 : k,
-        .panels = 1,
+        .panels = packing ? panels_per_chunk : 1,
         .transpose_b = transpose_b,
     };
     job.product.n_runs = append_run(runs, 0, 0, k, job.product.a_step);
     for (int64_t i = 0; i < rows; i++) a_row[i] = i * job.a_row_step, c_row[i] = i * n;
+    const bool is_short = transpose_a && !packing && k > 0 && k <= SHORT && ceil_div(m, rows) >= GEMM_CHUNKS / 4;
     int status = room ? tc_parallel_for(n_runs * panels, gemm_pack, &job) : TC_OK;
-    if (status == TC_OK) status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), gemm_chunk, &job);
+    if (status == TC_OK && is_short) status = tc_parallel_for(ceil_div(m, rows), gemm_short_chunk, &job);
+    else if (status == TC_OK)
+        status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), packing ? gemm_packing_chunk : gemm_chunk, &job);
     tc_free(scratch, bytes);
     return status;
 }

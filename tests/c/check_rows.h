@@ -3,7 +3,8 @@
 // ---- dense algebra
 static void check_gemm(void) {
     static const int64_t sizes[][3] = {{1, 1, 1},      {1, 300, 1100}, {7, 5, 3},    {33, 70, 19},
-                                       {26, 10, 1300}, {5, 131, 600},  {100, 9, 40}, {3, 4, 0}};
+                                       {26, 10, 1300}, {5, 131, 600},  {100, 9, 40}, {3, 4, 0},
+                                       {50, 611, 300}, {900, 37, 61}};
     for (int s = 0; s < COUNT(sizes); s++)
         for (int ta = 0; ta < 2; ta++)
             for (int tb = 0; tb < 2; tb++) {

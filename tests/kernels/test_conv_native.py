@@ -101,7 +101,20 @@ def test_random_geometries(data, seed, dtype, isa):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("m", "n", "k"), [(1, 130, 77), (24, 129, 40), (25, 16, 1100), (64, 10, 128), (200, 333, 65), (3, 5, 0), (700, 1, 9)]
+    ("m", "n", "k"),
+    [
+        (1, 130, 77),
+        (24, 129, 40),
+        (25, 16, 1100),
+        (64, 10, 128),
+        (200, 333, 65),
+        (3, 5, 0),
+        (700, 1, 9),
+        (50, 611, 300),  # the second operand is packed piece by piece, the last panel of a chunk with fewer columns
+        (193, 611, 300),
+        (900, 37, 61),  # a short sum over rows
+        (900, 37, 257),
+    ],
 )
 @pytest.mark.parametrize(("transpose_a", "transpose_b"), [(False, False), (True, False), (False, True), (True, True)])
 def test_matmul(level, m, n, k, transpose_a, transpose_b, dtype):

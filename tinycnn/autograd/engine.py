@@ -37,7 +37,7 @@ _mode = _Mode()
 
 
 class quiet:
-    """Context manager: IEEE arithmetic without NumPy's warnings. An overflow or a log(0) shows as inf or nan in the result, in every backend.
+    """Context manager: IEEE arithmetic without NumPy's warnings; an overflow or a log(0) shows as inf or nan, in every backend alike.
 
     Every op runs so. What runs many of them enters it around them all, and saves each the way in and out.
     """
