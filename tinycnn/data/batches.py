@@ -54,9 +54,11 @@ class Batches(Protocol):
 
 def whole(data: ArrayData, dtype: np.dtype[Any]) -> Batch:
     """All of `data` as one batch, with floats in `dtype` as in `ArrayBatches`."""
-    x, y, weights = (
-        [None if a is None else a.astype(_dtype_of(a, kind, dtype), copy=False) for a in arrays] for kind, arrays in data.parts()
-    )
+
+    def cast(arrays: Sequence[Any], kind: str) -> list[Any]:
+        return [None if a is None else a.astype(_dtype_of(a, kind, dtype), copy=False) for a in arrays]
+
+    x, y, weights = (cast(arrays, kind) for kind, arrays in data.parts())
     return Batch(x, y, weights, data.structure, data.size, data.y_structure)
 
 
