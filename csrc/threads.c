@@ -1,4 +1,6 @@
-// The thread pool. One job at a time; its chunks are handed out by an atomic counter to whoever asks, the calling thread included.
+// The thread pool. One job at a time; each thread, the calling one included, has a share of its chunks, as even as can be, and helps with
+// the others' shares when its own is done. Kernels cut their work by images in order, so the same thread meets the same images in one
+// kernel after the other, and finds what it wrote before in its own cache.
 //
 // `state` is the whole protocol: generation << 32 | open << 31 | workers inside. A worker joins an open job it has not seen by adding 1
 // (compare-and-swap), works until the counter runs out and subtracts 1. The caller closes the job when it finds no more chunks and
@@ -43,16 +45,21 @@ enum { SPINS = 8000 };
 #define INSIDE (OPEN - 1)
 #define GENERATION(state) ((state) >> 32)
 
+typedef struct {
+    _Alignas(64) _Atomic int64_t next;  // on a cache line of its own
+    int64_t end;
+} share;
+
 static struct {
     pthread_mutex_t owner;  // held by the one caller that has the pool, and while it is resized
     pthread_t *workers;
     int n_workers, spins;
 
     _Alignas(64) _Atomic uint64_t state;  // each on a cache line of its own: workers spin on the first and fight for the second
-    _Alignas(64) _Atomic int64_t next_chunk;
     _Alignas(64) _Atomic int status;
 
-    int64_t n_chunks;  // the job
+    share *shares;  // the job: of the caller, then of the workers
+    int n_shares;
     tc_task *task;
     void *context;
 
@@ -73,15 +80,16 @@ static inline void pause_briefly(void) {
 #endif
 }
 
-static void run_chunks(void) {
+// Runs the chunks of share number `own`, then what is left of the others.
+static void run_chunks(int own) {
     inside_task = true;
-    for (;;) {
-        int64_t chunk = atomic_fetch_add_explicit(&pool.next_chunk, 1, memory_order_relaxed);
-        if (chunk >= pool.n_chunks) break;
-        int status = pool.task(pool.context, chunk);
-        if (status != TC_OK) {
-            atomic_store_explicit(&pool.status, status, memory_order_relaxed);
-            atomic_store_explicit(&pool.next_chunk, pool.n_chunks, memory_order_relaxed);
+    for (int i = 0; i < pool.n_shares; i++) {
+        share *from = pool.shares + (own + i) % pool.n_shares;
+        while (atomic_load_explicit(&pool.status, memory_order_relaxed) == TC_OK) {
+            int64_t chunk = atomic_fetch_add_explicit(&from->next, 1, memory_order_relaxed);
+            if (chunk >= from->end) break;
+            int status = pool.task(pool.context, chunk);
+            if (status != TC_OK) atomic_store_explicit(&pool.status, status, memory_order_relaxed);
         }
     }
     inside_task = false;
@@ -97,7 +105,7 @@ static void sleep_until_news(uint64_t seen) {
     pthread_mutex_unlock(&pool.sleep);
 }
 
-static void *work(void *unused) {
+static void *work(void *own) {
     uint64_t seen = 0;
     for (int spins = 0; !atomic_load_explicit(&pool.stopping, memory_order_acquire);) {
         uint64_t state = atomic_load_explicit(&pool.state, memory_order_acquire);
@@ -105,7 +113,7 @@ static void *work(void *unused) {
             if (!atomic_compare_exchange_weak_explicit(&pool.state, &state, state + 1, memory_order_acq_rel, memory_order_relaxed))
                 continue;
             seen = GENERATION(state);
-            run_chunks();
+            run_chunks((int)(intptr_t)own);
             atomic_fetch_sub_explicit(&pool.state, 1, memory_order_release);
             spins = 0;
         } else if (spins++ < pool.spins) {
@@ -115,7 +123,7 @@ static void *work(void *unused) {
             spins = 0;
         }
     }
-    return unused;
+    return NULL;
 }
 
 static void wake_sleepers(void) {
@@ -126,10 +134,16 @@ static void wake_sleepers(void) {
 }
 
 // ---- making and ending the workers; all with `owner` held
-static void forget_workers_in_child(void) {  // fork copies the calling thread only
+static void forget_workers(void) {
     free(pool.workers);
+    free(pool.shares);
     pool.workers = NULL;
+    pool.shares = NULL;
     pool.n_workers = 0;
+}
+
+static void forget_workers_in_child(void) {  // fork copies the calling thread only
+    forget_workers();
     pthread_mutex_init(&pool.owner, NULL);
     pthread_mutex_init(&pool.sleep, NULL);
     pthread_cond_init(&pool.wake, NULL);
@@ -146,9 +160,7 @@ static void stop_workers(void) {
     wake_sleepers();
     for (int i = 0; i < pool.n_workers; i++) pthread_join(pool.workers[i], NULL);
     atomic_store(&pool.stopping, false);
-    free(pool.workers);
-    pool.workers = NULL;
-    pool.n_workers = 0;
+    forget_workers();
 }
 
 static int usable_cores(void) {
@@ -164,12 +176,18 @@ static void start_workers(int wanted) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, register_fork_handler);
     pool.workers = malloc((size_t)wanted * sizeof *pool.workers);
-    if (!pool.workers) return;
+    pool.shares = aligned_alloc(sizeof *pool.shares, (size_t)(wanted + 1) * sizeof *pool.shares);
+    if (!pool.workers || !pool.shares) {
+        forget_workers();
+        return;
+    }
     pool.spins = wanted < usable_cores() ? SPINS : 0;  // one that spins must not hold a core that another needs
     sigset_t all, before;                              // signals are for the threads of the user
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool.n_workers < wanted && pthread_create(&pool.workers[pool.n_workers], NULL, work, NULL) == 0) pool.n_workers++;
+    while (pool.n_workers < wanted &&
+           pthread_create(&pool.workers[pool.n_workers], NULL, work, (void *)(intptr_t)(pool.n_workers + 1)) == 0)
+        pool.n_workers++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -187,17 +205,24 @@ int tc_parallel_for(int64_t n_chunks, tc_task *task, void *context) {
         return run_alone(n_chunks, task, context);
     }
     if (!pool.workers) start_workers(tc_num_threads() - 1);
+    if (!pool.shares) {  // no memory
+        pthread_mutex_unlock(&pool.owner);
+        return run_alone(n_chunks, task, context);
+    }
 
-    pool.n_chunks = n_chunks;
     pool.task = task;
     pool.context = context;
-    atomic_store_explicit(&pool.next_chunk, 0, memory_order_relaxed);
+    pool.n_shares = pool.n_workers + 1;
+    for (int i = 0; i < pool.n_shares; i++) {
+        atomic_store_explicit(&pool.shares[i].next, i * n_chunks / pool.n_shares, memory_order_relaxed);
+        pool.shares[i].end = (i + 1) * n_chunks / pool.n_shares;
+    }
     atomic_store_explicit(&pool.status, TC_OK, memory_order_relaxed);
     uint64_t generation = GENERATION(atomic_load(&pool.state)) + 1;
     atomic_store(&pool.state, (generation & UINT32_MAX) << 32 | OPEN);
     wake_sleepers();
 
-    run_chunks();
+    run_chunks(0);
 
     atomic_fetch_and(&pool.state, ~OPEN);
     for (int spins = 0; atomic_load_explicit(&pool.state, memory_order_acquire) & INSIDE; spins++) {
