@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from tinycnn.autograd.engine import Node
 
-__all__ = ["Tensor", "apply", "as_supported_array", "prepared"]
+__all__ = ["Prepared", "Tensor", "apply", "as_supported_array"]
 
 
 def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool | None = None, name: str = "data") -> NDArray[Any]:
@@ -264,12 +263,19 @@ def apply(op: type[Op], *inputs: Tensor | None, **parameters: Any) -> Tensor:
     return Tensor.wrap(y, node)
 
 
-def prepared(op: type[Op], **parameters: Any) -> Callable[..., Tensor]:
+class Prepared:
     """`apply` with parameters that stay, for an op that runs in every step: what follows from the last few shapes is kept at hand."""
-    geometry_of = functools.lru_cache(maxsize=64)(functools.partial(op.shape, **parameters))
 
-    def run(*inputs: Tensor | None) -> Tensor:
-        y, _, node = engine.run(op, geometry_of, inputs)
+    __slots__ = ("_geometry_of", "_op")
+
+    def __init__(self, op: type[Op], **parameters: Any) -> None:
+        self._op = op
+        self._geometry_of = functools.lru_cache(maxsize=64)(functools.partial(op.shape, **parameters))
+
+    def __call__(self, *inputs: Tensor | None) -> Tensor:
+        y, _, node = engine.run(self._op, self._geometry_of, inputs)
         return Tensor.wrap(y, node)
 
-    return run
+    def compute(self, *arrays: NDArray[Any]) -> Any:
+        """The result as an array; nothing is recorded. Call it inside of `engine.quiet`."""
+        return self._op.forward(engine.current(), self._geometry_of(*[array.shape for array in arrays]), *arrays)[0]

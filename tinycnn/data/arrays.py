@@ -17,7 +17,7 @@ from tinycnn.errors import ArgumentError, DataError, ShapeError
 __all__ = ["ArrayData", "check_finite", "class_weights_to_sample_weights", "split_validation"]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class ArrayData:
     """Inputs, targets and sample weights, flat, with the same number of samples in each.
 

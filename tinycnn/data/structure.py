@@ -35,6 +35,8 @@ def flatten(value: Any, name: str, keys: Sequence[str] | None = None) -> tuple[l
         ShapeError: an array has no axes.
     """
     structure: Structure
+    if type(value) is np.ndarray and value.ndim and value.dtype.kind == "f":  # as nearly always
+        return [_as_array(value, name)], None
     if isinstance(value, Mapping):
         wanted = tuple(value) if keys is None else tuple(keys)
         if set(value) != set(wanted):

@@ -27,7 +27,7 @@ from tinycnn.errors import ArgumentError, ShapeError
 __all__ = ["Feed"]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Feed:
     """Makes batches for one model and one purpose.
 

@@ -13,20 +13,34 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinycnn.activations import KERNEL_ACTIVATIONS
-from tinycnn.autograd import Tensor, is_grad_enabled, prepared
-from tinycnn.kernels.spec import PoolableActivation
+from tinycnn.autograd import Prepared, Tensor, is_grad_enabled
+from tinycnn.kernels.spec import Array, PoolableActivation
 from tinycnn.layers import Activation, Conv2D, Dense, Flatten, Layer, LeakyReLU, MaxPooling2D, ReLU
 from tinycnn.ops import cast
 from tinycnn.rules.fused import Affine, ConvPool2d
 
-__all__ = ["Step", "begins", "fused_steps", "step_at"]
+__all__ = ["FusedStep", "Step", "begins", "fused_steps", "step_at"]
 
 Step = Callable[..., Any]
 #: An activation that may go after the maximum: its name in the kernels, and its slope below 0.
 Slope = tuple[PoolableActivation, float]
 
 
-class ConvPoolStep:
+class FusedStep:
+    """Several layers in one.
+
+    To predict, no tensor is needed: `compute` takes and gives an array.
+    """
+
+    def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        raise NotImplementedError
+
+    def compute(self, x: Array) -> Array:
+        """The same without a gradient."""
+        raise NotImplementedError
+
+
+class ConvPoolStep(FusedStep):
     """A convolution, its activation and its pooling.
 
     Args:
@@ -36,14 +50,18 @@ class ConvPoolStep:
 
     def __init__(self, conv: Conv2D, **parameters: Any) -> None:
         self.conv, self.parameters = conv, parameters
-        self._training, self._inference = (prepared(ConvPool2d, **parameters, keeps_argmax=keeps) for keeps in (True, False))
+        self._training, self._inference = (Prepared(ConvPool2d, **parameters, keeps_argmax=keeps) for keeps in (True, False))
 
     def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         run = self._training if is_grad_enabled() else self._inference
         return run(*_operands(self.conv, inputs))
 
+    def compute(self, x: Array) -> Array:
+        result: Array = self._inference.compute(*_arrays(self.conv, x))
+        return result
 
-class DenseStep:
+
+class DenseStep(FusedStep):
     """A dense layer with the Flatten before it and the activation behind it.
 
     Args:
@@ -54,11 +72,15 @@ class DenseStep:
 
     def __init__(self, dense: Dense, then: Callable[[Tensor], Tensor] | None, **parameters: Any) -> None:
         self.dense, self.then, self.parameters = dense, then, parameters
-        self._run = prepared(Affine, **parameters)
+        self._run = Prepared(Affine, **parameters)
 
     def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         result = self._run(*_operands(self.dense, inputs))
         return result if self.then is None else self.then(result)
+
+    def compute(self, x: Array) -> Array:
+        result: Array = self._run.compute(*_arrays(self.dense, x))
+        return result if self.then is None else self.then(Tensor.wrap(result)).data
 
 
 def _operands(layer: Any, inputs: Tensor) -> tuple[Tensor, ...]:
@@ -67,6 +89,14 @@ def _operands(layer: Any, inputs: Tensor) -> tuple[Tensor, ...]:
     if inputs.data.dtype is not kernel.data.dtype:
         inputs = cast(inputs, layer.dtype)
     return (inputs, kernel) if bias is None else (inputs, kernel, bias)
+
+
+def _arrays(layer: Any, x: Array) -> tuple[Array, ...]:
+    """`_operands` as arrays."""
+    kernel, bias = layer.kernel.data, layer.bias
+    if x.dtype is not kernel.dtype:
+        x = x.astype(kernel.dtype, copy=False)
+    return (x, kernel) if bias is None else (x, kernel, bias.data)
 
 
 def fused_steps(layers: Sequence[Layer]) -> list[Step]:

@@ -107,7 +107,10 @@ class Steps(Compiled):
     def _overrides(self, *methods: str) -> bool:
         """Whether this model's class, or the model itself, has methods of its own under some of these names."""
         own, cls = vars(self), type(self)
-        return any(method in own or getattr(cls, method) is not getattr(Steps, method) for method in methods)
+        for method in methods:
+            if method in own or getattr(cls, method) is not getattr(Steps, method):
+                return True
+        return False
 
     def _has_own(self, kind: str) -> bool:
         """Whether a "train" or "test" step is other than the default."""
