@@ -45,6 +45,7 @@
 #include "ukr/sparse_scatter.h"
 #include "kernels/multiply.h"
 #include "kernels/gemm.h"
+#include "kernels/affine.h"
 #include "kernels/conv_axis.h"
 #include "kernels/conv_window.h"
 #include "kernels/conv_plan.h"

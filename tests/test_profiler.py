@@ -78,6 +78,7 @@ CALLS = [
         (50 + 18 + 36 + 36 + 18 + 2) * 4 + 36,
     ),
     ("matmul", (ones(3, 2), ones(5, 3)), {"transpose_a": True, "transpose_b": True}, "2x3 @ 3x5", 2 * 2 * 3 * 5, (6 + 15 + 10) * 4),
+    ("affine_forward", ("relu", ones(3, 4), ones(4, 5), ones(5)), {}, "3x4 @ 4x5, relu", 120, (12 + 20 + 5 + 15) * 4),
     ("sum_rows", (ones(4, 5),), {}, "Nx5", 20, 25 * 4),
     ("bias_activation_forward", ("relu", ones(4, 5), ones(5)), {}, "Nx5, relu", 40, 45 * 4),
     ("activation_backward", ("tanh", ones(4, 5), ones(4, 5)), {}, "Nx5, tanh", 40, 60 * 4),

@@ -54,9 +54,9 @@ def _pooling(g: Pool2dGeometry, per_window: int) -> Work:
     return Work(f"{_rows_of(g.in_shape)} -> {_rows_of(g.out_shape)}, {g.window_h}x{g.window_w}", windows * per_window)
 
 
-def _product(a: Array, b: Array, transpose_a: bool, transpose_b: bool) -> Work:
+def _product(a: Array, b: Array, transpose_a: bool, transpose_b: bool, note: str = "") -> Work:
     (m, k), n = a.shape[:: -1 if transpose_a else 1], b.shape[0 if transpose_b else 1]
-    return Work(f"{m}x{k} @ {k}x{n}", 2 * m * k * n)
+    return Work(f"{m}x{k} @ {k}x{n}{note}", 2 * m * k * n)
 
 
 def _each(x: Array, flop: int, note: str = "") -> Work:
@@ -73,7 +73,7 @@ def _rows_of(shape: Sequence[int]) -> str:
 
 #: Every kernel of KernelSet, with its own parameters -> Work. The FLOP are those of the formulas in `spec` as they stand: a multiply-add
 #: is two; a comparison, a division, a root, an exponential, an activation or its derivative is one. A convolution counts as the direct
-#: sum of its products (its bias and pooling left out) whatever algorithm runs, so one that multiplies less may pass the machine's peak.
+#: sum of its products (what comes after them left out) whatever algorithm runs, so one that multiplies less may pass the machine's peak.
 WORK: dict[str, Callable[..., Work]] = {
     "conv2d_forward": lambda geometry, x, w, b: _convolution(geometry),
     "conv2d_backward_input": lambda geometry, dy, w: _convolution(geometry),
@@ -87,6 +87,7 @@ WORK: dict[str, Callable[..., Work]] = {
         geometry.conv, needs[0] + needs[1], geometry.out_shape
     ),
     "matmul": lambda a, b, *, transpose_a=False, transpose_b=False, into=None: _product(a, b, transpose_a, transpose_b),
+    "affine_forward": lambda kind, x, w, b, alpha=0.0: _product(x, w, False, False, f", {kind}"),
     "sum_rows": lambda x: _each(x, 1),
     "bias_activation_forward": lambda kind, x, b, alpha=0.0: _each(x, (kind != "linear") + (b is not None), f", {kind}"),
     "activation_backward": lambda kind, dy, y, alpha=0.0: _each(dy, 2 * (kind != "linear"), f", {kind}"),

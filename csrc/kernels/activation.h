@@ -58,6 +58,21 @@ ROW(sigmoid_backward, backward_row, TC_SIGMOID)
 ROW(tanh_backward, backward_row, TC_TANH)
 #undef ROW
 
+typedef void activation_in_place(int64_t n, real alpha, real *y);
+#define IN_PLACE(name, kind)                                                \
+    static void name(int64_t n, real alpha, real *y) {                      \
+        for (int64_t i = 0; i < n; i++) y[i] = activate(kind, y[i], alpha); \
+    }
+IN_PLACE(linear_in_place, TC_LINEAR)
+IN_PLACE(relu_in_place, TC_RELU)
+IN_PLACE(leaky_relu_in_place, TC_LEAKY_RELU)
+IN_PLACE(elu_in_place, TC_ELU)
+IN_PLACE(sigmoid_in_place, TC_SIGMOID)
+IN_PLACE(tanh_in_place, TC_TANH)
+#undef IN_PLACE
+
+static activation_in_place *const in_place[] = {linear_in_place, relu_in_place,    leaky_relu_in_place,
+                                                elu_in_place,    sigmoid_in_place, tanh_in_place};
 static activation_row *const forward_rows[] = {linear_forward, relu_forward,    leaky_relu_forward,
                                                elu_forward,    sigmoid_forward, tanh_forward};
 static activation_row *const backward_rows[] = {linear_backward, relu_backward,    leaky_relu_backward,

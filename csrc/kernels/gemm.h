@@ -1,4 +1,4 @@
-// c[m,n] = sum_k op(a)[m,k] * op(b)[k,n].
+// c[m,n] = start[n] + sum_k op(a)[m,k] * op(b)[k,n]; no start means zeros.
 //
 // a is read where it lies: the micro-kernel broadcasts its elements, one at a time, along a row or down a column. b is packed into panels
 // unless its rows serve as they are. Work is cut into blocks of rows x groups of panels; k is never cut between chunks.
@@ -87,6 +87,7 @@ static int gemm_packing_chunk(void *context, int64_t chunk) {
             p.b = packed + c.begin - first;
             p.columns = min_i64(c.end, job->b.columns) - c.begin;
             p.y = job->product.y + c.begin;
+            p.start = job->product.start ? job->product.start + c.begin : NULL;
             multiply_rows(&p, job->m);
         }
         p.accumulate = true;
@@ -100,7 +101,7 @@ enum { WIDE = 8 };  // vectors of a stretch
 
 typedef struct {
     int64_t n, k;
-    const real *a, *b;
+    const real *a, *b, *start;
     real *c;
 } one_row_job;
 
@@ -129,17 +130,19 @@ static int one_row_chunk(void *context, int64_t chunk) {
     const one_row_job *job = context;
     const range columns = chunk_range(chunk, WIDE * VLEN, job->n);
     const int64_t n = columns.end - columns.begin;
-    clear(job->c + columns.begin, n);
+    if (job->start) copy(job->c + columns.begin, job->start + columns.begin, n);
+    else clear(job->c + columns.begin, n);
     for (int64_t k = 0; k < job->k; k += RUN_MAX)
         one_row_stretch(job->a + k, job->b + k * job->n + columns.begin, job->n, min_i64(RUN_MAX, job->k - k), (int)n,
                         job->c + columns.begin);
     return TC_OK;
 }
 
-static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c) {
+static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const real *a, const real *b, const real *start,
+                      real *c) {
     if (m == 0 || n == 0) return TC_OK;
     if (m == 1 && !transpose_b) {
-        one_row_job row = {n, k, a, b, c};
+        one_row_job row = {n, k, a, b, start, c};
         return tc_parallel_for(ceil_div(n, WIDE * VLEN), one_row_chunk, &row);
     }
     const bool direct = !transpose_b && (m <= GEMM_ROWS || n <= MAX_VECTORS * VLEN);
@@ -155,7 +158,7 @@ static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t 
     run *runs = (run *)(scratch + sizeof(real) * (size_t)room);
     int64_t *a_row = (int64_t *)(runs + n_runs), *c_row = a_row + rows;
     gemm_job job = {
-        .product = {.a = a, .a_row = a_row, .runs = runs, .a_step = transpose_a ? m : 1, .y = c, .y_row = c_row},
+        .product = {.a = a, .a_row = a_row, .runs = runs, .a_step = transpose_a ? m : 1, .start = start, .y = c, .y_row = c_row},
         .b = {direct ? b : NULL, n, packed, k, n},
         .b_matrix = b,
         .m = m,
@@ -173,4 +176,8 @@ static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t 
         status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), packing ? gemm_packing_chunk : gemm_chunk, &job);
     tc_free(scratch, bytes);
     return status;
+}
+
+static int gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const real *a, const real *b, real *c) {
+    return product_of(transpose_a, transpose_b, m, n, k, a, b, NULL, c);
 }

@@ -30,6 +30,24 @@ static void check_sum_rows(void) {
     }
 }
 
+static void check_affine_forward(void) {
+    static const int64_t sizes[][3] = {{1, 70, 40}, {7, 5, 3}, {33, 19, 600}, {50, 611, 30}, {3, 4, 0}};  // rows, columns, k
+    for (int s = 0; s < COUNT(sizes); s++)
+        for (int kind = TC_LINEAR; kind <= TC_TANH; kind++)
+            for (int with_bias = 0; with_bias < 2; with_bias++) {
+                const int64_t rows = sizes[s][0], columns = sizes[s][1], k = sizes[s][2];
+                array x = operand(rows * k, -1, 1), w = operand(k * columns, -1, 1), b = optional(with_bias, operand(columns, -1, 1));
+                array y = result(rows * columns);
+                for (int64_t i = 0; i < y.size; i++) {
+                    double sum = with_bias ? b.value[i % columns] : 0;
+                    for (int64_t l = 0; l < k; l++) sum += x.value[i / columns * k + l] * w.value[l * columns + i % columns];
+                    y.value[i] = activate(kind, sum);
+                }
+                expect(tc_affine_forward(dtype, kind, rows, columns, k, x.data, w.data, b.data, alpha, y.data) == TC_OK);
+                compare(y);
+            }
+}
+
 // ---- activations
 static void check_bias_activation_forward(void) {
     for (int s = 0; s < COUNT(matrices); s++)

@@ -79,6 +79,10 @@ def calls(batch: int = 3, size: int = 7, channels: int = 6, dtype: Any = np.floa
         ),
         Call("matmul", {"a": x, "b": normal(channels, 33)}),
         Call("matmul", {"a": x, "b": normal(rows, 33)}, {"transpose_a": True}),
+        *(
+            Call("affine_forward", {"x": x, "w": normal(channels, 33), "b": normal(33)}, {"kind": kind, "alpha": 0.1})
+            for kind in ("linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh")
+        ),
         Call("sum_rows", {"x": x}),
         *(
             Call("bias_activation_forward", {"x": x, "b": vector}, {"kind": kind, "alpha": 0.1})
@@ -232,7 +236,7 @@ def test_a_wrong_shape_is_named(kernels, call):
         for wrong in (array[None], array[..., :-1], array.ravel()[:1].reshape(())):
             if call.method == "bias_activation_forward" and wrong.ndim > 2:
                 continue  # any rank will do
-            if call.method in ("sum_rows", "softmax", "batch_norm_moments", "matmul") and wrong.ndim == 2:
+            if call.method in ("sum_rows", "softmax", "batch_norm_moments", "matmul", "affine_forward") and wrong.ndim == 2:
                 continue  # any matrix will do
             with pytest.raises(ShapeError, match=rf"^({'|'.join(call.arrays)}) must .* got "):
                 call.run(kernels, **{name: wrong})

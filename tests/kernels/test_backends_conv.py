@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinycnn.geometry import Conv2dGeometry, conv2d_geometry
+from tinycnn.kernels.spec import Activation
 
 pytestmark = pytest.mark.usefixtures("direct_convolution")
 
 SEEDS = st.integers(0, 2**32 - 1)
 DTYPES = st.sampled_from([np.float32, np.float64])
+KINDS = st.sampled_from(get_args(Activation))
 #: Allowed error, relative to the sum of the absolute values of what is added up.
 TOLERANCE = {np.float32: 2e-6, np.float64: 4e-15}
 
@@ -172,6 +175,19 @@ def test_matmul(kernels, oracle, sizes, transpose_a, transpose_b, seed, dtype):
     transposes = {"transpose_a": transpose_a, "transpose_b": transpose_b}
     got = kernels.matmul(a, b, **transposes)
     assert_close(got, oracle.matmul(a64, b64, **transposes), oracle.matmul(a_abs, b_abs, **transposes), dtype)
+
+
+@given(
+    sizes=st.tuples(st.integers(0, 70), st.integers(0, 70), st.integers(1, 70)), kind=KINDS, bias=st.booleans(), seed=SEEDS, dtype=DTYPES
+)
+def test_affine(kernels, oracle, sizes, kind, bias, seed, dtype):
+    m, k, n = sizes
+    random = np.random.default_rng(seed)
+    x, w, b = (random.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n), (n,)))
+    (x64, w64, b64), (x_abs, w_abs, b_abs) = wide(x, w, b)
+    got = kernels.affine_forward(kind, x, w, b if bias else None, 0.3)
+    want = oracle.affine_forward(kind, x64, w64, b64 if bias else None, 0.3)
+    assert_close(got, want, oracle.affine_forward("linear", x_abs, w_abs, b_abs, 0.0) + 1, dtype)
 
 
 def test_matmul_of_no_inner_cells_is_zero(kernels):

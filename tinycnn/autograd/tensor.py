@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinycnn.autograd import engine
 from tinycnn.errors import DTypeError, GraphError, ShapeError
+from tinycnn.kernels.select import current
 from tinycnn.rules.op import Op
 
 if TYPE_CHECKING:
@@ -278,4 +279,4 @@ class Prepared:
 
     def compute(self, *arrays: NDArray[Any]) -> Any:
         """The result as an array; nothing is recorded. Call it inside of `engine.quiet`."""
-        return self._op.forward(engine.current(), self._geometry_of(*[array.shape for array in arrays]), *arrays)[0]
+        return self._op.forward(current(), self._geometry_of(*[array.shape for array in arrays]), *arrays)[0]

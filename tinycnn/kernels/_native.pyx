@@ -360,6 +360,20 @@ def matmul(a, b, bint transpose_a, bint transpose_b, *, into=None):
     return c
 
 
+def affine_forward(kind, x, w, b, double alpha):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int code = ACTIVATIONS[kind]
+    cdef int64_t rows = x.shape[0], k = x.shape[1], columns = w.shape[1]
+    y = empty((rows, columns), x.dtype)
+    cdef const void *x_data = data(x, rows * k, dtype)
+    cdef const void *w_data = data(w, k * columns, dtype)
+    cdef const void *b_data = optional(b, columns, dtype)
+    cdef void *y_data = writable(y, rows * columns, dtype)
+    with nogil:
+        check(tc_affine_forward(dtype, code, rows, columns, k, x_data, w_data, b_data, alpha, y_data))
+    return y
+
+
 def sum_rows(x):
     cdef tc_dtype dtype = real_of(x)
     cdef int64_t rows = x.shape[0], columns = x.shape[1]

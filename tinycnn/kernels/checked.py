@@ -137,6 +137,15 @@ class CheckedKernels:
             into = inplace_operand("into", into, shape, dtype)
         return self._bare.matmul(a, b, transpose_a, transpose_b, into=into)
 
+    def affine_forward(self, kind: Activation, x: Array, w: Array, b: Array | None, alpha: float = 0.0) -> Array:
+        _check_activation(kind, alpha, ACTIVATIONS)
+        dtype = floating("x", x)
+        x, w = matrix("x", x, dtype), matrix("w", w, dtype)
+        if x.shape[1] != w.shape[0]:
+            raise ShapeError(f"w must have {x.shape[1]} rows to match x of shape {x.shape}, got shape {w.shape}")
+        b = None if b is None else operand("b", b, (w.shape[1],), dtype)
+        return self._bare.affine_forward(kind, x, w, b, float(alpha))
+
     def sum_rows(self, x: Array) -> Array:
         return self._bare.sum_rows(matrix("x", x, floating("x", x)))
 

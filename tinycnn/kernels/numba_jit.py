@@ -31,11 +31,12 @@ from tinycnn.kernels.numba_rows import (
     sum_rows,
 )
 from tinycnn.kernels.numpy_ref import softmax, softmax_crossentropy_backward, softmax_crossentropy_forward
-from tinycnn.kernels.spec import KernelSet
+from tinycnn.kernels.spec import Activation, KernelSet
 
 __all__ = [
     "activation_backward",
     "adam_step",
+    "affine_forward",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward",
@@ -67,6 +68,11 @@ U = np.uintp  # an unsigned index cannot wrap around, so the loop over it is vec
 def load() -> KernelSet:
     """The Numba backend."""
     return CheckedKernels("numba", sys.modules[__name__])
+
+
+# ---------------------------------------------------------------------------------------------------- dense layers
+def affine_forward(kind: Activation, x: Array, w: Array, b: Array | None, alpha: float) -> Array:
+    return bias_activation_forward(kind, matmul(x, w, False, False), b, alpha)
 
 
 # ---------------------------------------------------------------------------------------------------- dropout

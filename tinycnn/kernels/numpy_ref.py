@@ -152,6 +152,10 @@ def sum_rows(x: Array) -> Array:
     return x.sum(axis=0, dtype=np.float64).astype(x.dtype)
 
 
+def affine_forward(kind: Activation, x: Array, w: Array, b: Array | None, alpha: float) -> Array:
+    return bias_activation_forward(kind, x @ w, b, alpha)
+
+
 # ---------------------------------------------------------------------------------------------------- bias + activation
 def bias_activation_forward(kind: Activation, x: Array, b: Array | None, alpha: float) -> Array:
     x = x.copy() if b is None else x + b

@@ -138,6 +138,10 @@ class KernelSet(Protocol):
         """
         ...
 
+    def affine_forward(self, kind: Activation, x: Array, w: Array, b: Array | None, alpha: float = 0.0) -> Array:
+        """act(x @ w + b): (N, K), (K, O) and (O,) or None -> (N, O); kind and alpha as in `bias_activation_forward`."""
+        ...
+
     def sum_rows(self, x: Array) -> Array:
         """(R, C) -> (C,): the sum over rows, the gradient of a bias."""
         ...

@@ -107,10 +107,7 @@ class Steps(Compiled):
     def _overrides(self, *methods: str) -> bool:
         """Whether this model's class, or the model itself, has methods of its own under some of these names."""
         own, cls = vars(self), type(self)
-        for method in methods:
-            if method in own or getattr(cls, method) is not getattr(Steps, method):
-                return True
-        return False
+        return True in [method in own or getattr(cls, method) is not getattr(Steps, method) for method in methods]
 
     def _has_own(self, kind: str) -> bool:
         """Whether a "train" or "test" step is other than the default."""

@@ -96,8 +96,13 @@ class Affine(Op):
 
     @staticmethod
     def forward(k: KernelSet, geometry: AffineGeometry, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Any]:
-        z, operands = MatMul.forward(k, geometry.product, x, w)
-        y, kept = BiasActivation.forward(k, geometry.activation, z, b)
+        product, activation = geometry.product, geometry.activation
+        if product.plain and product.b_matrix == product.b_shape:
+            x = x.reshape(product.a_matrix)
+            y = k.affine_forward(activation.kind, x, w, b, activation.alpha).reshape(geometry.out_shape)
+            return y, ((x, w), None if activation.kind == "linear" else y)
+        z, operands = MatMul.forward(k, product, x, w)
+        y, kept = BiasActivation.forward(k, activation, z, b)
         return y, (operands, kept)
 
     @staticmethod
