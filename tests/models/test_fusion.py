@@ -440,3 +440,45 @@ def test_dense_layers_compute_and_learn_the_same_either_way():
         found.append([model.predict(x, verbose=0), *model.get_weights()])
     for a, b in zip(*found, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+# ---- predicting on arrays
+def dense_model(activation: str) -> models.Sequential:
+    random.set_seed(1)
+    stack = [layers.Input((3, 4)), layers.Flatten(), layers.Dense(6, activation="tanh"), layers.Dense(4, activation=activation)]
+    return models.Sequential(stack)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "gelu", "linear", "elu"])
+def test_predicting_on_arrays_gives_what_a_call_gives(activation):
+    model = compiled(dense_model(activation))
+    x = np.random.default_rng(0).standard_normal((7, 3, 4))  # float64
+    want = model(x, training=False).numpy()
+    for got in (model.predict(x, batch_size=3, verbose=0), model.predict_on_batch(x)):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
+
+
+def test_whoever_replaces_a_method_is_asked():
+    class Doubled(models.Sequential):
+        def call(self, inputs, training=None, mask=None):
+            return super().call(inputs, training, mask) * 2
+
+    x = np.ones((2, 3, 4), np.float32)
+    plain = compiled(dense_model("linear"))
+    want = plain.predict_on_batch(x)
+    subclassed = compiled(Doubled(plain.layers))
+    np.testing.assert_array_equal(subclassed.predict_on_batch(x), 2 * want)
+    patched = compiled(dense_model("linear"))
+    patched.predict_step = lambda data: ops.zeros((2, 4))
+    assert not patched.predict_on_batch(x).any()
+    called = []
+    patched = compiled(dense_model("linear"))
+    original = patched.call
+    patched.call = lambda *args, **kwargs: called.append(1) or original(*args, **kwargs)
+    np.testing.assert_array_equal(patched.predict_on_batch(x), want)
+    assert called
+    patched = compiled(dense_model("linear"))
+    patched.layers[1].call = lambda inputs: inputs[:, :6]
+    assert patched.predict_on_batch(x).shape == (2, 4)
+    assert not np.array_equal(patched.predict_on_batch(x), want)

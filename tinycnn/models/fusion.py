@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinycnn.activations import KERNEL_ACTIVATIONS
+from tinycnn.activations import KERNEL_ACTIVATIONS, softmax
 from tinycnn.autograd import Prepared, Tensor, is_grad_enabled
 from tinycnn.kernels.spec import Array, PoolableActivation
 from tinycnn.layers import Activation, Conv2D, Dense, Flatten, Layer, LeakyReLU, MaxPooling2D, ReLU
 from tinycnn.ops import cast
+from tinycnn.rules.activation import Softmax
 from tinycnn.rules.fused import Affine, ConvPool2d
 
 __all__ = ["FusedStep", "Step", "begins", "fused_steps", "step_at"]
@@ -73,6 +74,7 @@ class DenseStep(FusedStep):
     def __init__(self, dense: Dense, then: Callable[[Tensor], Tensor] | None, **parameters: Any) -> None:
         self.dense, self.then, self.parameters = dense, then, parameters
         self._run = Prepared(Affine, **parameters)
+        self._softmax = Prepared(Softmax) if then is softmax else None
 
     def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         result = self._run(*_operands(self.dense, inputs))
@@ -80,7 +82,11 @@ class DenseStep(FusedStep):
 
     def compute(self, x: Array) -> Array:
         result: Array = self._run.compute(*_arrays(self.dense, x))
-        return result if self.then is None else self.then(Tensor.wrap(result)).data
+        if self._softmax is not None:  # of nearly every classifier; no loss will ask for its logits
+            result = self._softmax.compute(result)
+        elif self.then is not None:
+            result = self.then(Tensor.wrap(result)).data
+        return result
 
 
 def _operands(layer: Any, inputs: Tensor) -> tuple[Tensor, ...]:
