@@ -151,6 +151,17 @@ def test_arrays_in_configs(tmp_path: Path) -> None:
     there_and_back(ours, Y[:, :3], tmp_path)
 
 
+def test_seed_generators(tmp_path: Path) -> None:
+    seed = tinycnn.random.SeedGenerator(3, name="dice")
+    model = Sequential([Input((4,)), Dense(3, kernel_initializer=tinycnn.initializers.HeNormal(seed))])
+    model.save(tmp_path / "here.keras")
+    theirs = keras.saving.load_model(tmp_path / "here.keras")
+    assert theirs.layers[-1].kernel_initializer.seed.get_config() == seed.get_config()
+    theirs.save(tmp_path / "there.keras")
+    ours = load_model(tmp_path / "there.keras")
+    assert ours.layers[-1].kernel_initializer.seed.get_config() == seed.get_config()
+
+
 # ---- whole models
 def stack() -> Model:
     return Sequential(

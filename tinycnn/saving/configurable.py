@@ -15,6 +15,7 @@ import numpy as np
 
 from tinycnn import registry
 from tinycnn.errors import ArgumentError, DataError, DTypeError
+from tinycnn.random import SeedGenerator
 from tinycnn.saving.custom import get_registered_name, get_registered_object
 
 __all__ = ["Configurable", "Placed", "argument_names", "deserialize", "resolve", "serialize"]
@@ -87,7 +88,7 @@ def resolve(kind: str, identifier: Any) -> Any:
             return found
         if not isinstance(config, dict):
             raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
-        if not issubclass(found, Configurable):
+        if not hasattr(found, "from_config"):
             raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
         with _placed(config):
             return found.from_config(config)
@@ -134,7 +135,7 @@ def serialize(value: Any) -> Any:
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, Configurable):
+    if isinstance(value, (Configurable, SeedGenerator)):
         return {"class_name": get_registered_name(type(value)), "config": value.get_config()}
     if isinstance(value, (list, tuple)):
         return [serialize(item) for item in value]
