@@ -306,6 +306,7 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"initial_accumulator_value": 0.3}),
     ("Adadelta", {"learning_rate": 1.0}),
     ("Adafactor", {"learning_rate": 0.3}),
+    ("Lamb", {"learning_rate": 0.01}),
     ("Lion", {"learning_rate": 0.01}),
     ("Ftrl", {"learning_rate": 0.1}),
     ("SGD", {"learning_rate": schedules.CosineDecay(0.1, 7, warmup_target=0.2, warmup_steps=2)}),

@@ -9,6 +9,7 @@ from tinycnn.optimizers.adagrad import Adadelta, Adagrad
 from tinycnn.optimizers.adam import Adam, AdamW
 from tinycnn.optimizers.adamax import Adamax, Nadam
 from tinycnn.optimizers.ftrl import Ftrl
+from tinycnn.optimizers.lamb import Lamb
 from tinycnn.optimizers.lion import Lion
 from tinycnn.optimizers.optimizer import Optimizer
 from tinycnn.optimizers.rmsprop import RMSprop
@@ -26,6 +27,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "LearningRateSchedule",
     "Lion",
     "Nadam",
