@@ -1,7 +1,23 @@
 """The public functions on Tensors, under the names and signatures of `keras.ops`."""
 
 from tinycnn.autograd import Tensor, Variable
-from tinycnn.ops import activation, array, image, math, more_arrays, more_math, nn, normalization, operators, spatial
+from tinycnn.ops import (
+    activation,
+    array,
+    elementary,
+    image,
+    math,
+    more_arrays,
+    more_math,
+    nn,
+    normalization,
+    operators,
+    patches,
+    products,
+    spatial,
+    statistics,
+    writing,
+)
 from tinycnn.ops.activation import *  # noqa: F403
 from tinycnn.ops.array import *  # noqa: F403
 from tinycnn.ops.convert import (
@@ -16,13 +32,19 @@ from tinycnn.ops.convert import (
     size,
     stop_gradient,
 )
+from tinycnn.ops.custom import custom_gradient
+from tinycnn.ops.elementary import *  # noqa: F403
 from tinycnn.ops.math import *  # noqa: F403
 from tinycnn.ops.more_arrays import *  # noqa: F403
 from tinycnn.ops.more_math import *  # noqa: F403
 from tinycnn.ops.nn import *  # noqa: F403
 from tinycnn.ops.normalization import *  # noqa: F403
+from tinycnn.ops.patches import *  # noqa: F403
+from tinycnn.ops.products import *  # noqa: F403
 from tinycnn.ops.spatial import *  # noqa: F403
+from tinycnn.ops.statistics import *  # noqa: F403
 from tinycnn.ops.symbolic import drawable
+from tinycnn.ops.writing import *  # noqa: F403
 
 __all__ = [
     "Tensor",
@@ -31,6 +53,7 @@ __all__ = [
     "cast",
     "convert_to_numpy",
     "convert_to_tensor",
+    "custom_gradient",
     "from_dlpack",
     "image",
     "is_tensor",
@@ -40,15 +63,20 @@ __all__ = [
     "stop_gradient",
     *activation.__all__,
     *array.__all__,
+    *elementary.__all__,
     *math.__all__,
     *more_arrays.__all__,
     *more_math.__all__,
     *nn.__all__,
     *normalization.__all__,
+    *patches.__all__,
+    *products.__all__,
     *spatial.__all__,
+    *statistics.__all__,
+    *writing.__all__,
 ]
 
 for _name in __all__:
-    if not isinstance(globals()[_name], type) and callable(globals()[_name]):
+    if not isinstance(globals()[_name], type) and callable(globals()[_name]) and _name != "custom_gradient":
         globals()[_name] = drawable(globals()[_name])
 operators.install()
