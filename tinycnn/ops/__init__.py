@@ -34,6 +34,7 @@ from tinycnn.ops.convert import (
 )
 from tinycnn.ops.custom import custom_gradient
 from tinycnn.ops.elementary import *  # noqa: F403
+from tinycnn.ops.image_filters import psnr
 from tinycnn.ops.math import *  # noqa: F403
 from tinycnn.ops.more_arrays import *  # noqa: F403
 from tinycnn.ops.more_math import *  # noqa: F403
@@ -58,6 +59,7 @@ __all__ = [
     "image",
     "is_tensor",
     "ndim",
+    "psnr",
     "shape",
     "size",
     "stop_gradient",

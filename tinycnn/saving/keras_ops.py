@@ -20,7 +20,7 @@ _HOMES = {
     "nn": """
         adaptive_average_pool adaptive_max_pool average_pool binary_crossentropy categorical_crossentropy celu conv conv_transpose
         depth_to_space depthwise_conv elu fold gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid
-        log_softmax max_pool moments normalize one_hot relu relu6 selu separable_conv sigmoid silu soft_shrink softmax softplus
+        log_softmax max_pool moments normalize one_hot psnr relu relu6 selu separable_conv sigmoid silu soft_shrink softmax softplus
         softsign space_to_depth sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax squareplus tanh_shrink
         threshold unfold""",
 }
@@ -29,7 +29,7 @@ ONLY_HERE = """
     affine batch_normalization batch_normalization_training bias_activation convert_to_numpy dropout empty eye from_dlpack identity
     is_tensor layer_normalization ones rms_normalization shape standardize tri zeros"""
 #: Classes that are spelt otherwise.
-_SPELT = {"allclose": "AllClose", "isin": "IsIn", "searchsorted": "SearchSorted"}
+_SPELT = {"allclose": "AllClose", "isin": "IsIn", "psnr": "PSNR", "searchsorted": "SearchSorted"}
 _ALIASES = {"Absolute": "abs", "TrueDivide": "divide"}
 #: An op is run once to find out the shape of its result: repeats, widths and sizes in a file must not make that large.
 _MAX_PRODUCT = 1 << 24
