@@ -33,7 +33,10 @@ from tinycnn.optimizers import schedules
 from tinycnn.saving import load_model
 
 keras = pytest.importorskip("keras")
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning",
+    "ignore:Explicitly requested dtype:UserWarning",  # Keras's MixUp asks JAX for int64
+)
 
 
 def _tables(place: str) -> Any:
@@ -61,8 +64,8 @@ WRONG_IN: dict[str, dict[tuple[str, str], str]] = {
 }
 #: Layers that compute something else in Keras 3.15, so that only their configs are compared.
 DIFFERENT = {"RandomCrop": "out of training it resizes and crops, as Keras says of it; Keras 3.15.1 returns the images as they are"}
-#: Arguments that Keras writes as it has understood them: -1 as a number of groups, an axis as a list.
-RESOLVED = ("axis", "groups")
+#: Arguments that Keras writes as it has understood them: -1 as a number of groups, an axis as a list, a factor as a range.
+RESOLVED = ("axis", "groups", "x_factor", "y_factor")
 
 
 def values(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:

@@ -15,7 +15,9 @@ from tinycnn.layers import (
     normalization,
     pooling,
     preprocessing,
-    preprocessing_random,
+    preprocessing_colour,
+    preprocessing_mixing,
+    wrappers,
 )
 from tinycnn.layers.advanced_activations import *  # noqa: F403
 from tinycnn.layers.convolutional import *  # noqa: F403
@@ -30,9 +32,20 @@ from tinycnn.layers.normalization import *  # noqa: F403
 from tinycnn.layers.operation import Operation
 from tinycnn.layers.pooling import *  # noqa: F403
 from tinycnn.layers.preprocessing import *  # noqa: F403
+from tinycnn.layers.preprocessing_colour import *  # noqa: F403
 from tinycnn.layers.preprocessing_image import CenterCrop, RandomCrop, Resizing
-from tinycnn.layers.preprocessing_random import *  # noqa: F403
+from tinycnn.layers.preprocessing_mixing import *  # noqa: F403
+from tinycnn.layers.preprocessing_random import (
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
 from tinycnn.layers.symbolic import KerasTensor, SymbolicTensor
+from tinycnn.layers.wrappers import *  # noqa: F403
 from tinycnn.saving import configurable
 
 __all__ = [
@@ -43,7 +56,14 @@ __all__ = [
     "KerasTensor",
     "Layer",
     "Operation",
+    "RandomBrightness",
+    "RandomContrast",
     "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "Resizing",
     "SymbolicTensor",
     "advanced_activations",
@@ -65,7 +85,9 @@ __all__ = [
     *normalization.__all__,
     *pooling.__all__,
     *preprocessing.__all__,
-    *preprocessing_random.__all__,
+    *preprocessing_colour.__all__,
+    *preprocessing_mixing.__all__,
+    *wrappers.__all__,
 ]
 
 

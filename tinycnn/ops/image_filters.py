@@ -126,8 +126,8 @@ def _bell(size: int | Sequence[int], sigma: float | Sequence[float]) -> NDArray[
     if not (spreads > 0).all():
         raise ArgumentError(f"sigma must be a number above 0 or two of them, got {sigma!r}")
     lines = [np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / spread) ** 2) for n, spread in zip(sizes, spreads, strict=True)]
-    bell: NDArray[Any] = np.outer(*lines)
-    return bell / bell.sum()
+    bell: NDArray[Any] = np.outer(*lines) / np.prod([line.sum() for line in lines])
+    return bell
 
 
 def _filtered(batch: Tensor, kernel: NDArray[Any], padding: Any) -> Tensor:

@@ -134,13 +134,16 @@ def _adaptive(pool: Callable[..., Tensor], inputs: TensorLike, output_size: Size
         raise ShapeError(f"inputs must have shape (batch, length, channels) or (batch, height, width, channels), got {x.shape}")
     first = 2 if data_format == "channels_first" else 1
     for axis, count in enumerate(normalize_sizes(output_size, "output_size", x.ndim - 2), first):
-        length = x.shape[axis]
-        starts = np.arange(count) * length // count
-        ends = -(-np.arange(1, count + 1) * length // count)
-        sizes = ends - starts
-        taps = np.minimum(starts + np.arange(sizes.max())[:, None], ends - 1)  # (largest window, windows), the last cell repeated
-        x = pool(x, taps, sizes, axis)
+        x = pool(x, *adaptive_windows(x.shape[axis], count), axis)
     return x
+
+
+def adaptive_windows(length: int, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(the cells of `count` windows over a line, (largest window, windows), the last cell repeated where one is shorter; their sizes)."""
+    starts = np.arange(count) * length // count
+    ends = -(-np.arange(1, count + 1) * length // count)
+    sizes = ends - starts
+    return np.minimum(starts + np.arange(sizes.max())[:, None], ends - 1), sizes
 
 
 def patches(images: Tensor, size: Size, strides: Size | None, dilation_rate: Size, padding: Padding) -> Tensor:

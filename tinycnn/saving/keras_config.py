@@ -183,7 +183,7 @@ def _node_from_keras(node: Any, name: str) -> Any:
     kwargs = node.get("kwargs") if isinstance(node, Mapping) else None
     if not isinstance(kwargs, Mapping) or "training" not in kwargs or name in _TELL_TRAINING:
         return node
-    default = name.startswith("Random") or name in ("CenterCrop", "Resizing")
+    default = name.startswith("Random") or name in ("CenterCrop", "CutMix", "MixUp", "Resizing")
     kept = kwargs["training"] is not default
     return {**node, "kwargs": {key: value for key, value in kwargs.items() if key != "training" or kept}}
 
