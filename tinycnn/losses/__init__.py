@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from tinycnn.autograd import Tensor
-from tinycnn.losses import classification, crossentropy, focal, overlap, regression
+from tinycnn.losses import classification, crossentropy, focal, metric_learning, overlap, regression
 from tinycnn.losses.classification import *  # noqa: F403
 from tinycnn.losses.classification import kl_divergence
 from tinycnn.losses.crossentropy import *  # noqa: F403
 from tinycnn.losses.crossentropy import binary_crossentropy
 from tinycnn.losses.focal import *  # noqa: F403
 from tinycnn.losses.loss import Loss, LossFunctionWrapper
+from tinycnn.losses.metric_learning import *  # noqa: F403
 from tinycnn.losses.overlap import *  # noqa: F403
 from tinycnn.losses.regression import *  # noqa: F403
 from tinycnn.losses.regression import (
@@ -32,6 +33,7 @@ __all__ = [
     *classification.__all__,
     *crossentropy.__all__,
     *focal.__all__,
+    *metric_learning.__all__,
     *overlap.__all__,
     *regression.__all__,
 ]
