@@ -10,7 +10,7 @@ Sources: Glorot & Bengio 2010 (glorot), He et al. 2015 (he), LeCun et al. 1998 (
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -350,7 +350,7 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
     return plain
 
 
-def deserialize(config: dict[str, Any]) -> Initializer:
-    """The inverse of `serialize`."""
-    initializer: Initializer = configurable.deserialize("initializer", config)
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Initializer:
+    """The inverse of `serialize`; `custom_objects`: name -> class of your own, beside the registered ones."""
+    initializer: Initializer = configurable.deserialize("initializer", config, custom_objects)
     return initializer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tinycnn.layers import (
@@ -97,7 +98,15 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return plain
 
 
-def deserialize(config: dict[str, Any]) -> Layer:
-    """The inverse of `serialize`. Raises ArgumentError if no such layer is registered or the config does not fit it."""
-    layer: Layer = configurable.deserialize("layer", config)
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
+    """The inverse of `serialize`.
+
+    Args:
+        config: {"class_name", "config"}.
+        custom_objects: name -> class of your own, beside the registered ones.
+
+    Raises:
+        ArgumentError: no such layer is registered, or the config does not fit it.
+    """
+    layer: Layer = configurable.deserialize("layer", config, custom_objects)
     return layer

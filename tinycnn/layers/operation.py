@@ -168,6 +168,7 @@ def _refuse(x: KerasTensor) -> Any:
 
 _NOT_DRAWN: dict[str, Callable[..., Any]] = {
     "shape": lambda x: x.shape,
+    "dtype": lambda x: x.dtype,
     "ndim": lambda x: x.ndim,
     "size": _refuse,
     "is_tensor": lambda x: True,

@@ -59,7 +59,9 @@ def circle(
     other_labels = labels if ref_labels is None else integers(ref_labels, "ref_labels")
     distance = ops.maximum(1 - ops.matmul(y_pred, ops.transpose(others)), 0)
     negative = labels.reshape(-1, 1) != other_labels.reshape(1, -1)
-    positive = ~negative & ~np.eye(*negative.shape, dtype=bool) if remove_diagonal else ~negative
+    positive = np.logical_not(negative)
+    if remove_diagonal:
+        np.fill_diagonal(positive, False)
     attraction = -gamma * (margin + distance) * (margin - distance)
     repulsion = gamma * ops.maximum(1 + margin - distance, 0) * (1 - margin - distance)
     sums = [ops.logsumexp(ops.where(mask, part, -np.inf), axis=1) for mask, part in ((positive, attraction), (negative, repulsion))]

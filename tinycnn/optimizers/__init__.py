@@ -1,5 +1,6 @@
 """Optimizers under Keras's names and with its formulas."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tinycnn.errors import DTypeError
@@ -16,7 +17,7 @@ from tinycnn.optimizers.rmsprop import RMSprop
 from tinycnn.optimizers.schedules import LearningRateSchedule
 from tinycnn.optimizers.sgd import SGD
 from tinycnn.saving import configurable
-from tinycnn.saving.configurable import serialize
+from tinycnn.saving.custom import within
 
 __all__ = [
     "SGD",
@@ -53,4 +54,13 @@ def get(identifier: Any) -> Optimizer:
     return found
 
 
-deserialize = get
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """{"class_name", "config"} of an optimizer."""
+    plain: dict[str, Any] = configurable.serialize(optimizer)
+    return plain
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """The inverse of `serialize`, as `get`; `custom_objects`: name -> class of your own, beside the registered ones."""
+    with within(custom_objects):
+        return get(config)

@@ -18,10 +18,10 @@ from tinycnn.saving.configurable import Placed, argument_names
 from tinycnn.saving.custom import get_registered_name, get_registered_object
 from tinycnn.saving.keras_ops import MODULE, op_from_keras, op_to_keras
 
-__all__ = ["compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
+__all__ = ["MODULES", "compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
 
 #: Where Keras has the classes of each kind.
-_MODULES = {
+MODULES = {
     "constraint": "keras.constraints",
     "initializer": "keras.initializers",
     "layer": "keras.layers",
@@ -97,7 +97,7 @@ def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str,
     package, _, own = name.rpartition(">")
     if package or name not in registry.names(kind):
         return {"module": package or "builtins", "class_name": own, "config": config, "registered_name": name, **others}
-    module = _MODELS.get(name, _MODULES[kind]) if kind == "layer" else _MODULES[kind]
+    module = _MODELS.get(name, MODULES[kind]) if kind == "layer" else MODULES[kind]
     registered = name if name == "Functional" else None  # as Keras writes it for this one class
     return {
         "module": module,

@@ -26,7 +26,7 @@ _HOMES = {
 }
 #: Functions that Keras has not, or only as functions.
 ONLY_HERE = """
-    affine batch_normalization batch_normalization_training bias_activation convert_to_numpy dropout empty eye from_dlpack identity
+    affine batch_normalization batch_normalization_training bias_activation convert_to_numpy dropout dtype empty eye from_dlpack identity
     is_tensor layer_normalization ones rms_normalization shape standardize tri zeros"""
 #: Classes that are spelt otherwise.
 _SPELT = {"allclose": "AllClose", "isin": "IsIn", "psnr": "PSNR", "searchsorted": "SearchSorted"}
