@@ -43,10 +43,18 @@ def several(x: Any) -> Any:
     )
 
 
-def test_there_and_back(tmp_path: Any) -> None:
-    inputs = layers.Input((4, 6), batch_size=1)
-    model = models.Model(inputs, several(inputs))
-    x = np.random.default_rng(0).standard_normal((1, 4, 6)).astype(np.float32)
+def of_images(x: Any) -> Any:
+    """(N, 8, 8, 3) -> (N, 6, 6, 1, 2), by ops on images."""
+    y = ops.image.hsv_to_rgb(ops.image.rgb_to_hsv(ops.image.resize(x, (5, 5))))
+    y = ops.image.gaussian_blur(ops.image.pad_images(y, 1, 2, None, None, 9, 9), (3, 3), (0.7, 0.7))
+    return ops.image.sobel_edges(ops.image.rgb_to_grayscale(ops.image.crop_images(y, 1, 1, 2, 2)))
+
+
+@pytest.mark.parametrize(("function", "shape"), [(several, (1, 4, 6)), (of_images, (1, 8, 8, 3))])
+def test_there_and_back(function: Any, shape: tuple[int, ...], tmp_path: Any) -> None:
+    inputs = layers.Input(shape[1:], batch_size=1)
+    model = models.Model(inputs, function(inputs))
+    x = np.random.default_rng(0).uniform(0.1, 1, shape).astype(np.float32)
     model.save(tmp_path / "here.keras")
     theirs = keras.saving.load_model(tmp_path / "here.keras")
     np.testing.assert_allclose(np.asarray(theirs(x)), model(x).numpy(), rtol=1e-4, atol=1e-5)

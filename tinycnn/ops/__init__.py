@@ -83,4 +83,7 @@ __all__ = [
 for _name in __all__:
     if not isinstance(globals()[_name], type) and callable(globals()[_name]) and _name != "custom_gradient":
         globals()[_name] = drawable(globals()[_name])
+for _name in image.__all__:
+    if callable(getattr(image, _name)):
+        setattr(image, _name, drawable(getattr(image, _name)))
 operators.install()

@@ -22,7 +22,6 @@ __all__ = [
     "FILL_MODES",
     "INTERPOLATIONS",
     "affine_transform",
-    "centre_window",
     "crop_images",
     "extract_patches",
     "gaussian_blur",

@@ -15,6 +15,9 @@ MODULE = "keras.src.ops"
 #: Where Keras has the classes that are not in its module `numpy`.
 _HOMES = {
     "core": "convert_to_tensor cast scatter scatter_update slice slice_update stop_gradient unstack",
+    "image": """
+        affine_transform crop_images extract_patches gaussian_blur hsv_to_rgb pad_images resize rgb_to_grayscale rgb_to_hsv sobel_edges
+        ssim""",
     "linalg": "norm",
     "math": "erf erfc in_top_k logsumexp rsqrt segment_sum top_k",
     "nn": """
@@ -29,7 +32,16 @@ ONLY_HERE = """
     affine batch_normalization batch_normalization_training bias_activation convert_to_numpy dropout dtype empty eye from_dlpack identity
     is_tensor layer_normalization ones rms_normalization shape standardize tri zeros"""
 #: Classes that are spelt otherwise.
-_SPELT = {"allclose": "AllClose", "isin": "IsIn", "psnr": "PSNR", "searchsorted": "SearchSorted"}
+_SPELT = {
+    "allclose": "AllClose",
+    "hsv_to_rgb": "HSVToRGB",
+    "isin": "IsIn",
+    "psnr": "PSNR",
+    "rgb_to_grayscale": "RGBToGrayscale",
+    "rgb_to_hsv": "RGBToHSV",
+    "searchsorted": "SearchSorted",
+    "ssim": "SSIM",
+}
 _ALIASES = {"Absolute": "abs", "TrueDivide": "divide"}
 #: An op is run once to find out the shape of its result: repeats, widths and sizes in a file must not make that large.
 _MAX_PRODUCT = 1 << 24
