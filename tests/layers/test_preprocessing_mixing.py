@@ -55,6 +55,7 @@ def test_inputs_keep_their_form(layer) -> None:
     assert {name: tensor.shape for name, tensor in drawn.items()} == {"images": (None, 10, 8, 3), "labels": (None, N)}
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_against_keras() -> None:
     keras = pytest.importorskip("keras")
     source = random.generator(5)

@@ -10,6 +10,8 @@ from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.layers import Conv2D, Dense, Dropout, TimeDistributed, Wrapper
 from tinycnn.saving import custom_object_scope
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 X = np.random.default_rng(51).standard_normal((2, 3, 6, 5, 4)).astype(np.float32)
 
 
@@ -31,7 +33,7 @@ def test_against_keras() -> None:
     theirs = keras.layers.TimeDistributed(keras.layers.Dense(3))
     theirs.build(x.shape)
     theirs.set_weights(layer.get_weights())
-    np.testing.assert_allclose(y, np.asarray(theirs(x)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(y, keras.ops.convert_to_numpy(theirs(x)), rtol=1e-5, atol=1e-6)
 
 
 def test_training_reaches_the_inner_layer() -> None:

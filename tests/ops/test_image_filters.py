@@ -26,6 +26,8 @@ CALLS: list[tuple[str, int, dict[str, Any]]] = [
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_against_keras(name: str, count: int, arguments: dict[str, Any], data_format: str) -> None:
     keras = pytest.importorskip("keras")
+    if name == "sobel_edges" and keras.backend.backend() == "tensorflow":
+        pytest.skip("TensorFlow mirrors the images at their edges, where the other backends have zeros")
     images = [x if data_format == "channels_last" else x.transpose(0, 3, 1, 2) for x in (X, Y)[:count]]
     got = getattr(ops.image, name)(*images, **arguments, data_format=data_format).numpy()
     np.testing.assert_allclose(got, getattr(keras.ops.image, name)(*images, **arguments, data_format=data_format), rtol=1e-4, atol=1e-5)

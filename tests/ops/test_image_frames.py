@@ -40,6 +40,8 @@ def test_frames(cells: tuple[Any, ...], data_format: Any) -> None:
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_patches(arguments: dict[str, Any], data_format: Any) -> None:
     keras = pytest.importorskip("keras")
+    if data_format == "channels_first" and keras.backend.backend() == "tensorflow":
+        pytest.skip("TensorFlow cuts out patches of channels_first on GPUs only")
     images = X if data_format == "channels_last" else X.transpose(0, 3, 1, 2)
     got = ops.image.extract_patches(images, **arguments, data_format=data_format).numpy()
     expected = keras.ops.image.extract_patches(images, **arguments, data_format=data_format)

@@ -14,6 +14,8 @@ from tinycnn import ops
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.testing import check_grads
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 R = np.random.default_rng(45)
 X = R.standard_normal((2, 3, 6, 7))
 WINDOWS = [
@@ -28,9 +30,12 @@ def test_columns(arguments: dict[str, Any]) -> None:
     keras = pytest.importorskip("keras")
     x = X.astype(np.float32)
     columns = ops.unfold(x, **arguments)
-    np.testing.assert_array_equal(columns.numpy(), keras.ops.unfold(x, **arguments))
+    np.testing.assert_array_equal(
+        columns.numpy(), keras.ops.convert_to_numpy(keras.ops.unfold(keras.ops.convert_to_tensor(x), **arguments))
+    )
     images = ops.fold(columns, (6, 7), **arguments)
-    np.testing.assert_allclose(images.numpy(), keras.ops.fold(columns.numpy(), (6, 7), **arguments), rtol=1e-5, atol=1e-6)
+    expected = keras.ops.fold(keras.ops.convert_to_tensor(columns.numpy()), (6, 7), **arguments)
+    np.testing.assert_allclose(images.numpy(), keras.ops.convert_to_numpy(expected), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("arguments", WINDOWS)

@@ -128,6 +128,8 @@ def test_places_in_a_line() -> None:
         np.testing.assert_array_equal(ops.searchsorted(bins, values, side).numpy(), np.searchsorted(bins, values, side))
     with pytest.raises(ArgumentError, match="one axis and ascend"):
         ops.digitize(values, bins[::-1])
+    with pytest.raises(ArgumentError, match="one axis and ascend"):
+        ops.searchsorted(np.array([3, 1], np.uint8), 2)
     with pytest.raises(ArgumentError, match="side must be 'left' or 'right'"):
         ops.searchsorted(bins, values, "middle")
 

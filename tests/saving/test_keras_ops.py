@@ -39,15 +39,17 @@ def several(x: Any) -> Any:
     z = ops.tensordot(ops.cumsum(x, 2), np.ones((6, 4), np.float32), 1)
     w = ops.slice_update(y, (0, 1, 1), ops.slice(z, (0, 0, 0), (1, 2, 2)))
     return (
-        ops.logaddexp(w, ops.max(z, 2, keepdims=True, initial=0.5)) + ops.ptp(x, 2, keepdims=True) + ops.cbrt(ops.append(y, z, 1)[:, 2:6])
+        ops.logaddexp(w, ops.max(z, 2, keepdims=True, initial=0.5))
+        + ops.ptp(x, (1, 2), keepdims=True)
+        + ops.cbrt(ops.append(y, z, 1)[:, 2:6])
     )
 
 
 def of_images(x: Any) -> Any:
-    """(N, 8, 8, 3) -> (N, 6, 6, 1, 2), by ops on images."""
+    """(N, 8, 8, 3) -> (N, 6, 6, 1), by ops on images."""
     y = ops.image.hsv_to_rgb(ops.image.rgb_to_hsv(ops.image.resize(x, (5, 5))))
     y = ops.image.gaussian_blur(ops.image.pad_images(y, 1, 2, None, None, 9, 9), (3, 3), (0.7, 0.7))
-    return ops.image.sobel_edges(ops.image.rgb_to_grayscale(ops.image.crop_images(y, 1, 1, 2, 2)))
+    return ops.image.rgb_to_grayscale(ops.image.crop_images(y, 1, 1, 2, 2))
 
 
 @pytest.mark.parametrize(("function", "shape"), [(several, (1, 4, 6)), (of_images, (1, 8, 8, 3))])
@@ -57,6 +59,6 @@ def test_there_and_back(function: Any, shape: tuple[int, ...], tmp_path: Any) ->
     x = np.random.default_rng(0).uniform(0.1, 1, shape).astype(np.float32)
     model.save(tmp_path / "here.keras")
     theirs = keras.saving.load_model(tmp_path / "here.keras")
-    np.testing.assert_allclose(np.asarray(theirs(x)), model(x).numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(theirs(x)), model(x).numpy(), rtol=1e-4, atol=1e-5)
     theirs.save(tmp_path / "there.keras")
     np.testing.assert_allclose(models.load_model(tmp_path / "there.keras")(x).numpy(), model(x).numpy(), rtol=1e-5)
