@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tinycnn import Tensor, initializers, layers, utils
+from tinycnn import Tensor, initializers, layers, random, utils
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 
 SHAPE = (3, 3, 20, 30)
@@ -166,3 +166,15 @@ def test_functions_are_initializers() -> None:
 def test_refusals(make, error) -> None:
     with pytest.raises(error):
         make()
+
+
+def test_a_seed_generator_gives_others_at_each_call() -> None:
+    one, other = (initializers.HeNormal(random.SeedGenerator(3)) for _ in range(2))
+    first = one((4, 5))
+    np.testing.assert_array_equal(first, other((4, 5)))
+    assert not np.array_equal(first, one((4, 5)))
+    again = initializers.deserialize(initializers.serialize(one))
+    assert again.get_config() == one.get_config()
+    np.testing.assert_array_equal(again((4, 5)), first)  # it begins anew, as in Keras
+    with pytest.raises(ArgumentError, match="unknown seed 'Dice'"):
+        initializers.HeNormal({"class_name": "Dice", "config": {}})

@@ -24,6 +24,8 @@ BITS = RNG.integers(0, 2, size=(N, H, C)).astype(np.float32)
 POSITIVE = RNG.gamma(2.0, size=(N, H, C)).astype(np.float32)
 WEIGHTS = RNG.gamma(2.0, size=(N, H)).astype(np.float32)
 
+EMBEDDED = LOGITS[:, 0] / np.linalg.norm(LOGITS[:, 0], axis=1, keepdims=True)
+
 CASES: list[tuple[str, np.ndarray, np.ndarray, dict[str, Any]]] = [
     ("CategoricalCrossentropy", ONE_HOT, CHANCES, {}),
     ("CategoricalCrossentropy", ONE_HOT, LOGITS, {"from_logits": True, "label_smoothing": 0.2}),
@@ -56,6 +58,9 @@ CASES: list[tuple[str, np.ndarray, np.ndarray, dict[str, Any]]] = [
     ("CategoricalHinge", ONE_HOT, LOGITS, {}),
     ("CosineSimilarity", POSITIVE, LOGITS, {}),
     ("CosineSimilarity", POSITIVE, LOGITS, {"axis": 1}),
+    ("Circle", np.array([0, 1, 0, 1]), EMBEDDED, {}),
+    ("Circle", np.array([[0], [1], [0], [2]]), EMBEDDED, {"gamma": 3.0, "margin": 0.2}),
+    ("Circle", np.array([0, 1, 0, 2]), EMBEDDED, {"gamma": 3.0, "remove_diagonal": False}),
     ("Dice", BITS, SIGMOIDS, {}),
     ("Dice", BITS, SIGMOIDS, {"axis": 2}),
     ("Tversky", BITS, SIGMOIDS, {"alpha": 0.3, "beta": 0.8}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinycnn import ops
@@ -37,6 +37,7 @@ from tinycnn.ops import (
 )
 from tinycnn.registry import register
 from tinycnn.saving import configurable
+from tinycnn.saving.custom import within
 
 __all__ = [
     "KERNEL_ACTIVATIONS",
@@ -203,6 +204,7 @@ def serialize(activation: Function) -> Any:
     return configurable.serialize(activation)
 
 
-def deserialize(config: Any) -> Function:
-    """The inverse of `serialize`."""
-    return get(config)
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Function:
+    """The inverse of `serialize`; `custom_objects`: name -> function or class of your own, beside the registered ones."""
+    with within(custom_objects):
+        return get(config)

@@ -25,9 +25,12 @@ __all__ = [
     "available_cores",
     "conv_algorithm",
     "default_num_threads",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_interactive_logging_enabled",
     "set_conv_algorithm",
     "set_floatx",
 ]
@@ -39,6 +42,7 @@ MAX_THREADS = 1024
 CONV_ALGORITHMS = ("auto", "direct", "winograd2", "winograd4")
 
 _floatx = "float32"
+_interactive_logging = True
 _conv_algorithm: str | None = None  # None: as the environment says
 
 
@@ -63,6 +67,26 @@ def image_data_format() -> str:
 def epsilon() -> float:
     """The fuzz factor of Keras's losses, 1e-7."""
     return 1e-7
+
+
+def enable_interactive_logging() -> None:
+    """Let `verbose="auto"` draw progress bars on a terminal or in a notebook, as it does from the start."""
+    _set_interactive_logging(True)
+
+
+def disable_interactive_logging() -> None:
+    """Let `verbose="auto"` print a line an epoch everywhere."""
+    _set_interactive_logging(False)
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether `verbose="auto"` may draw progress bars."""
+    return _interactive_logging
+
+
+def _set_interactive_logging(value: bool) -> None:
+    global _interactive_logging
+    _interactive_logging = value
 
 
 def conv_algorithm() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinycnn import config, ops
@@ -132,7 +132,7 @@ def serialize(constraint: Constraint) -> dict[str, Any]:
     return plain
 
 
-def deserialize(config: dict[str, Any]) -> Constraint:
-    """The inverse of `serialize`."""
-    constraint: Constraint = configurable.deserialize("constraint", config)
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Constraint:
+    """The inverse of `serialize`; `custom_objects`: name -> class of your own, beside the registered ones."""
+    constraint: Constraint = configurable.deserialize("constraint", config, custom_objects)
     return constraint

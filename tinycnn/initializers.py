@@ -1,7 +1,8 @@
 """Initial values of weights, under Keras's names, with Keras's formulas.
 
-An initializer is called with a shape and gives an array. Made with a seed it gives the same values at every call; without one it draws
-from `tinycnn.random`, as everything else does. Values are drawn in float64 and rounded, so that float32 and float64 models start alike.
+An initializer is called with a shape and gives an array. Made with a seed it gives the same values at every call, with a
+`random.SeedGenerator` others at each; without one it draws from `tinycnn.random`, as everything else does. Values are drawn in float64
+and rounded, so that float32 and float64 models start alike.
 
 Sources: Glorot & Bengio 2010 (glorot), He et al. 2015 (he), LeCun et al. 1998 (lecun), Saxe et al. 2014 (orthogonal).
 """
@@ -9,7 +10,7 @@ Sources: Glorot & Bengio 2010 (glorot), He et al. 2015 (he), LeCun et al. 1998 (
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn import config, random
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.random import SeedGenerator
 from tinycnn.registry import register
 from tinycnn.saving import configurable
 
@@ -63,6 +65,7 @@ __all__ = [
 
 Array = NDArray[Any]
 Shape = Sequence[int]
+Seed = int | SeedGenerator | None
 
 #: The standard deviation of a standard normal cut at two standard deviations.
 _TRUNCATED_STDDEV = 0.87962566103423978
@@ -111,22 +114,24 @@ class Constant(Initializer):
 
 
 class RandomInitializer(Initializer):
-    """Base of those that draw; `seed` is an int >= 0 or None."""
+    """Base of those that draw; `seed` is an int >= 0, a `random.SeedGenerator` or None."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        if seed is not None:
+    def __init__(self, seed: Seed = None) -> None:
+        if isinstance(seed, dict):  # from a config
+            seed = configurable.deserialize("seed", seed)
+        elif not isinstance(seed, (SeedGenerator, type(None))):
             random.generator(seed)  # refuses a seed of the wrong kind now, not at the first call
         self.seed = seed
 
     def _generator(self) -> np.random.Generator:
-        return random.generator(self.seed)
+        return random.source(self.seed)
 
 
 @register("initializer", "random_uniform", "uniform")
 class RandomUniform(RandomInitializer):
     """Uniform in [minval, maxval)."""
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
         super().__init__(seed)
         self.minval = minval
         self.maxval = maxval
@@ -139,7 +144,7 @@ class RandomUniform(RandomInitializer):
 class RandomNormal(RandomInitializer):
     """Normal with the given mean and standard deviation."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
         super().__init__(seed)
         self.mean = mean
         self.stddev = stddev
@@ -152,7 +157,7 @@ class RandomNormal(RandomInitializer):
 class TruncatedNormal(RandomInitializer):
     """Normal, but values farther than two standard deviations from the mean are drawn again."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
         super().__init__(seed)
         self.mean = mean
         self.stddev = stddev
@@ -170,7 +175,7 @@ class VarianceScaling(RandomInitializer):
         mode: n is "fan_in", "fan_out" or their mean, "fan_avg".
         distribution: "truncated_normal" (cut at two standard deviations, and widened to make up for it), "untruncated_normal" or "uniform"
             (from -sqrt(3 * variance) to sqrt(3 * variance)).
-        seed: int >= 0 or None.
+        seed: int >= 0, a `random.SeedGenerator` or None.
         input_axes, output_axes: the axes of a weight that stand for inputs and for outputs; both or none. Default: those of a kernel.
 
     Raises:
@@ -182,7 +187,7 @@ class VarianceScaling(RandomInitializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: Seed = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -238,7 +243,7 @@ class _Scaled(VarianceScaling):
 
     _scaling: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None) -> None:
+    def __init__(self, seed: Seed = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None) -> None:
         super().__init__(*self._scaling, seed, input_axes, output_axes)
 
 
@@ -288,7 +293,7 @@ class LecunNormal(_Scaled):
 class Orthogonal(RandomInitializer):
     """`gain` times a matrix with orthonormal columns (or rows, if there are fewer), the last axis being the columns (Saxe et al. 2014)."""
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
         super().__init__(seed)
         self.gain = gain
 
@@ -345,7 +350,7 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
     return plain
 
 
-def deserialize(config: dict[str, Any]) -> Initializer:
-    """The inverse of `serialize`."""
-    initializer: Initializer = configurable.deserialize("initializer", config)
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Initializer:
+    """The inverse of `serialize`; `custom_objects`: name -> class of your own, beside the registered ones."""
+    initializer: Initializer = configurable.deserialize("initializer", config, custom_objects)
     return initializer

@@ -14,12 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn.errors import ArgumentError, DTypeError
+from tinycnn.errors import ArgumentError, DTypeError, shown
+from tinycnn.registry import register
 
 #: What `ops.random` holds.
-_ON_TENSORS = ("categorical", "dropout", "normal", "randint", "shuffle", "truncated_normal", "uniform")
+_ON_TENSORS = ("beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle", "truncated_normal", "uniform")
 
-__all__ = ["SeedGenerator", "generator", "get_state", "next_seed", "set_seed", "set_state", "standard_normal_within", *_ON_TENSORS]
+__all__ = [
+    "SeedGenerator",
+    "generator",
+    "get_state",
+    "next_seed",
+    "set_seed",
+    "set_state",
+    "source",
+    "standard_normal_within",
+    *_ON_TENSORS,
+]
 
 _generator = np.random.Generator(np.random.PCG64())
 
@@ -27,6 +38,11 @@ _generator = np.random.Generator(np.random.PCG64())
 def generator(seed: int | None = None) -> np.random.Generator:
     """The shared generator, or a new one made from `seed`."""
     return _generator if seed is None else np.random.Generator(np.random.PCG64(_check(seed)))
+
+
+def source(seed: int | SeedGenerator | None = None) -> np.random.Generator:
+    """What the functions of this module draw from: as `generator` has it; of a SeedGenerator its next one."""
+    return np.random.Generator(np.random.PCG64(seed.next().tolist())) if isinstance(seed, SeedGenerator) else generator(seed)
 
 
 def next_seed() -> int:
@@ -49,8 +65,9 @@ def set_state(state: dict[str, Any]) -> None:
     _generator.bit_generator.state = state
 
 
+@register("seed")
 class SeedGenerator:
-    """A random sequence of its own: given as `seed`, each call of a function draws the next numbers of it.
+    """A random sequence of its own: given as `seed`, each call of a function or an initializer draws the next numbers of it.
 
     Args:
         seed: int >= 0; default: drawn from the shared generator.
@@ -82,11 +99,11 @@ class SeedGenerator:
         return cls(**config)
 
 
-def standard_normal_within(limit: float, shape: Any, source: np.random.Generator) -> NDArray[np.float64]:
+def standard_normal_within(limit: float, shape: Any, draws: np.random.Generator) -> NDArray[np.float64]:
     """Standard normal numbers; those farther than `limit` from 0 are drawn again."""
-    values = np.asarray(source.standard_normal(shape))
+    values = np.asarray(draws.standard_normal(shape))
     while (outside := np.abs(values) > limit).any():
-        values[outside] = source.standard_normal(np.count_nonzero(outside))
+        values[outside] = draws.standard_normal(np.count_nonzero(outside))
     return values
 
 
@@ -100,7 +117,7 @@ def _check(seed: int) -> int:
     try:
         value = operator.index(seed)
     except TypeError:
-        raise DTypeError(f"seed must be an int, got {seed!r}") from None
+        raise DTypeError(f"seed must be an int, got {shown(seed)}") from None
     if value < 0:
         raise ArgumentError(f"seed must be >= 0, got {seed!r}")
     return value

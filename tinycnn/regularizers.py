@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,7 @@ def serialize(regularizer: Regularizer) -> dict[str, Any]:
     return plain
 
 
-def deserialize(config: dict[str, Any]) -> Regularizer:
-    """The inverse of `serialize`."""
-    regularizer: Regularizer = configurable.deserialize("regularizer", config)
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Regularizer:
+    """The inverse of `serialize`; `custom_objects`: name -> class of your own, beside the registered ones."""
+    regularizer: Regularizer = configurable.deserialize("regularizer", config, custom_objects)
     return regularizer

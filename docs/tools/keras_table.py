@@ -24,7 +24,7 @@ NAMES, NOTES, PAGE = HERE / "keras_names.json", HERE / "keras_notes.toml", HERE.
 
 MODULES = (
     "models", "layers", "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers",
-    "optimizers.schedules", "callbacks", "ops", "ops.image", "utils", "saving",
+    "optimizers.schedules", "callbacks", "ops", "ops.image", "random", "utils", "saving",
 )  # fmt: skip
 
 #: Keras's classes list some arguments of all layers, and tinycnn's take those as **kwargs.

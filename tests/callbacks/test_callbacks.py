@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinycnn import errors
+from tinycnn import errors, utils
 from tinycnn.callbacks import (
     Callback,
     CallbackList,
@@ -24,6 +24,7 @@ from tinycnn.callbacks import (
     ReduceLROnPlateau,
     SwapEMAWeights,
     TerminateOnNaN,
+    progbar_logger,
 )
 from tinycnn.layers import Dense, Input
 from tinycnn.models import Sequential
@@ -451,6 +452,18 @@ def test_what_fit_prints_into_a_pipe(verbose, lines, capsys: pytest.CaptureFixtu
         assert out.splitlines()[3].startswith("2/2 ━━━━━━━━━━━━━━━━━━━━ 0s" if verbose == 1 else "2/2 - 0s - ")
         assert " - loss: " in out
         assert out.index(" - mae: ") < out.index(" - val_loss: ")
+
+
+def test_verbose_auto_follows_the_interactive_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progbar_logger, "is_interactive", lambda: True)
+    try:
+        assert (utils.is_interactive_logging_enabled(), progbar_logger.resolve_verbose("auto")) == (True, 1)
+        utils.disable_interactive_logging()
+        assert (utils.is_interactive_logging_enabled(), progbar_logger.resolve_verbose("auto")) == (False, 2)
+        assert progbar_logger.resolve_verbose(1) == 1
+    finally:
+        utils.enable_interactive_logging()
+    assert progbar_logger.resolve_verbose("auto") == 1
 
 
 def test_what_evaluate_and_predict_print(capsys: pytest.CaptureFixture[str]) -> None:

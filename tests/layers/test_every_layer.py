@@ -11,13 +11,17 @@ from tinycnn import layers, registry, testing
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.layers import Layer
 
-IMAGE, LINE, VECTOR = (2, 5, 6, 4), (2, 7, 4), (3, 5)
+IMAGE, LINE, VECTOR, COLOURS = (2, 5, 6, 4), (2, 7, 4), (3, 5), (2, 5, 6, 3)
 FIRST = {"data_format": "channels_first"}
 
 #: class name -> (shape or shapes of the inputs, one dict of arguments for each case).
 CASES = {
     "Activation": (IMAGE, [{"activation": "tanh"}, {"activation": "softmax"}]),
     "ActivityRegularization": (IMAGE, [{"l1": 0.1, "l2": 0.2}]),
+    "AdaptiveAveragePooling1D": (LINE, [{"output_size": 3}, {"output_size": 2, **FIRST}]),
+    "AdaptiveAveragePooling2D": (IMAGE, [{"output_size": 2}, {"output_size": (3, 4)}, {"output_size": 2, **FIRST}]),
+    "AdaptiveMaxPooling1D": (LINE, [{"output_size": 3}, {"output_size": 2, **FIRST}]),
+    "AdaptiveMaxPooling2D": (IMAGE, [{"output_size": 2}, {"output_size": (3, 4)}, {"output_size": 2, **FIRST}]),
     "Add": ([IMAGE, IMAGE, (2, 1, 1, 4)], [{}]),
     "Average": ([IMAGE, IMAGE], [{}]),
     "AveragePooling1D": (LINE, [{}, {"pool_size": 3, "strides": 2, "padding": "same", **FIRST}]),
@@ -91,6 +95,13 @@ CASES = {
     ),
     "Softmax": (IMAGE, [{}, {"axis": 1}, {"axis": [1, 2]}]),
     "Subtract": ([IMAGE, IMAGE], [{}]),
+    "TimeDistributed": (
+        (2, 3, 5, 6, 4),
+        [
+            {"layer": {"class_name": "Conv2D", "config": {"filters": 2, "kernel_size": 3, "activation": "tanh", "name": "inner"}}},
+            {"layer": {"class_name": "Flatten", "config": {"name": "inner"}}},
+        ],
+    ),
     "UnitNormalization": (IMAGE, [{}, {"axis": [1, 2]}]),
     "UpSampling1D": (LINE, [{}, {"size": 3}]),
     "UpSampling2D": (IMAGE, [{}, {"size": (1, 3), "interpolation": "bilinear"}, {"interpolation": "bicubic", **FIRST}]),
@@ -99,16 +110,29 @@ CASES = {
     # ---- preprocessing, augmentation, noise
     "AlphaDropout": (IMAGE, [{"rate": 0.5}, {"rate": 0.25, "noise_shape": (None, 1, 1, None), "seed": 3}]),
     "CenterCrop": (IMAGE, [{"height": 3, "width": 2}, {"height": 7, "width": 3, "data_format": "channels_first"}]),
+    "CutMix": (IMAGE, [{}, {"factor": (0.2, 0.5), "seed": 3, **FIRST}]),
     "GaussianDropout": (IMAGE, [{"rate": 0.5}, {"rate": 0.25, "seed": 3}]),
     "GaussianNoise": (IMAGE, [{"stddev": 0.5}, {"stddev": 0.25, "seed": 3}]),
     "Identity": (IMAGE, [{}]),
     "Lambda": (IMAGE, [{"function": lambda x: x * x}, {"function": lambda x: x[:, 0], "output_shape": (6, 4)}]),
+    "MixUp": (IMAGE, [{}, {"alpha": 0.5, "seed": 3, **FIRST}]),
     "Normalization": (IMAGE, [{}, {"axis": (1, -1)}, {"mean": [1, 2, 3, 4], "variance": [4, 3, 2, 1]}, {"axis": None, "invert": True}]),
     "RandomBrightness": (IMAGE, [{"factor": 0.5}, {"factor": (0, 0.5), "value_range": (0, 1), "seed": 3}]),
+    "RandomColorJitter": (
+        COLOURS,
+        [{"value_range": (0, 1), "brightness_factor": 0.5, "contrast_factor": 0.3, "saturation_factor": 0.4, "hue_factor": 0.1, "seed": 3}],
+    ),
     "RandomContrast": (IMAGE, [{"factor": 0.5}, {"factor": (0, 0.5), "value_range": (0, 1), "data_format": "channels_first"}]),
     "RandomCrop": (IMAGE, [{"height": 3, "width": 2}, {"height": 7, "width": 3, "seed": 3}]),
+    "RandomErasing": (IMAGE, [{}, {"factor": (0.5, 1.0), "scale": (0.1, 0.2), "fill_value": 3, "value_range": (0, 1), "seed": 3}]),
     "RandomFlip": (IMAGE, [{}, {"mode": "vertical", "data_format": "channels_first", "seed": 3}]),
+    "RandomGaussianBlur": (IMAGE, [{}, {"factor": 0.5, "kernel_size": (3, 5), "sigma": (0.2, 0.9), "value_range": (0, 1), "seed": 3}]),
+    "RandomGrayscale": (COLOURS, [{}, {"factor": 0.3}]),
+    "RandomHue": (COLOURS, [{"factor": 0.3}, {"factor": (0.1, 0.3), "value_range": (0, 1), "seed": 3}]),
     "RandomRotation": (IMAGE, [{"factor": 0.1}, {"factor": (-0.1, 0.3), "fill_mode": "constant", "fill_value": 2.0}]),
+    "RandomSaturation": (COLOURS, [{"factor": (0.2, 0.8)}, {"factor": (0.1, 0.3), "value_range": (0, 1), "seed": 3}]),
+    "RandomSharpness": (IMAGE, [{"factor": 0.3}, {"factor": (0.1, 0.3), "value_range": (0, 1), "seed": 3}]),
+    "RandomShear": (IMAGE, [{"x_factor": 0.1}, {"x_factor": (0, 0.2), "y_factor": 0.3, "interpolation": "nearest"}]),
     "RandomTranslation": (IMAGE, [{"height_factor": 0.1, "width_factor": (0, 0.2)}]),
     "RandomZoom": (IMAGE, [{"height_factor": 0.1}, {"height_factor": (0, 0.2), "width_factor": 0.3, "interpolation": "nearest"}]),
     "Rescaling": (IMAGE, [{"scale": 0.5}, {"scale": [1.0, 2.0, 3.0, 4.0], "offset": -1}]),
@@ -195,6 +219,9 @@ def test_symbolic_call_builds_and_gives_the_shape(name, shape, arguments) -> Non
 @each_layer
 def test_gradients_in_float64(name, shape, arguments) -> None:
     layer = make({"Dropout": "Flatten"}.get(name, name), {} if name == "Dropout" else arguments, dtype="float64")
+    owner = layer
+    if isinstance(layer, layers.Wrapper):
+        owner = layer.layer = layers.deserialize({**arguments["layer"], "config": {**arguments["layer"]["config"], "dtype": "float64"}})
     xs = arrays(shape, "float64")
     lone = isinstance(shape, tuple)
     layer(xs)
@@ -206,7 +233,7 @@ def test_gradients_in_float64(name, shape, arguments) -> None:
     def function(*tensors):
         weights = dict(zip((v.name for v in layer.trainable_weights), tensors[count:], strict=True))
         for weight_name, tensor in weights.items():
-            object.__setattr__(layer, weight_name, tensor)
+            object.__setattr__(owner, weight_name, tensor)
         return layer(tensors[0] if lone else list(tensors[:count]))
 
     testing.check_grads(function, *several, *(v.data.copy() for v in layer.trainable_weights))

@@ -81,6 +81,63 @@ def test_contrast() -> None:
     np.testing.assert_allclose(got, keras.ops.convert_to_numpy(expected), rtol=1e-5, atol=1e-3)
 
 
+def changed_by_keras(layer, images, transformation):
+    """What Keras makes of images with a transformation that is not drawn."""
+    tensors = {key: keras.ops.convert_to_tensor(np.asarray(value)) for key, value in transformation.items()}
+    return keras.ops.convert_to_numpy(layer.transform_images(keras.ops.convert_to_tensor(images), tensors, training=True))
+
+
+COLOURS = (np.random.default_rng(1).random((3, 7, 9, 3)) * 255).astype(np.float32)
+
+
+def test_shear() -> None:
+    source = random.generator(5)
+    sign = source.choice([-1.0, 1.0], 3)
+    factors = np.stack([sign * source.uniform(0.1, 0.3, 3), sign * source.uniform(0.0, 0.2, 3)], 1).astype(np.float32)
+    theirs = keras.layers.RandomShear((0.1, 0.3), (0.0, 0.2), fill_mode="constant")
+    got = layers.RandomShear((0.1, 0.3), (0.0, 0.2), fill_mode="constant", seed=5)(X, training=True).numpy()
+    expected = changed_by_keras(theirs, X, {"shear_factor": factors})
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("value_range", [(0, 1), (0, 255)])
+def test_hue(value_range) -> None:
+    source, images = random.generator(5), COLOURS * (value_range[1] / 255)
+    turn = 0.5 * source.choice([-1.0, 1.0], 3) * source.uniform(0.1, 0.9, 3)
+    expected = changed_by_keras(keras.layers.RandomHue((0.1, 0.9), value_range), images, {"factor": turn.astype(np.float32)})
+    got = layers.RandomHue((0.1, 0.9), value_range, seed=5)(images, training=True).numpy()
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * value_range[1])
+
+
+def test_saturation() -> None:
+    part = random.generator(5).uniform(0.1, 0.7, 3)
+    factor = (part / (1 - part + 1e-7)).astype(np.float32)
+    expected = changed_by_keras(keras.layers.RandomSaturation((0.1, 0.7), (0, 1)), COLOURS / 255, {"factor": factor})
+    got = layers.RandomSaturation((0.1, 0.7), (0, 1), seed=5)(COLOURS / 255, training=True).numpy()
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+    tenfold = layers.RandomSaturation((0.1, 0.7), (0, 255), seed=5)(COLOURS, training=True).numpy()
+    np.testing.assert_allclose(tenfold / 255, got, rtol=1e-4, atol=1e-5)  # Keras leaves 0 to 255 there
+
+
+def test_sharpness_and_blur() -> None:
+    part = random.generator(5).uniform(0.1, 0.9, 3).astype(np.float32)
+    expected = changed_by_keras(keras.layers.RandomSharpness((0.1, 0.9)), X, {"factor": part})
+    np.testing.assert_allclose(layers.RandomSharpness((0.1, 0.9), seed=5)(X, training=True).numpy(), expected, rtol=1e-4, atol=1e-3)
+    source = random.generator(0)
+    chosen = source.uniform(0, 1, 3) < source.uniform(0.5, 0.5, 3)
+    sigma = source.uniform(0.7, 0.7, 2).astype(np.float32) + 1e-6
+    expected = changed_by_keras(keras.layers.RandomGaussianBlur(0.5, 3, 0.7), X, {"should_apply_blur": chosen, "blur_factor": sigma})
+    got = layers.RandomGaussianBlur((0.5, 0.5), 3, (0.7, 0.7), seed=0)(X, training=True).numpy()
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-3)
+    assert 0 < chosen.sum() < 3
+
+
+def test_grayscale() -> None:
+    expected = keras.ops.convert_to_numpy(keras.layers.RandomGrayscale(1.0)(COLOURS, training=True))
+    np.testing.assert_allclose(layers.RandomGrayscale(1.0)(COLOURS, training=True).numpy(), expected, rtol=1e-5)
+    np.testing.assert_array_equal(layers.RandomGrayscale(0.0)(COLOURS, training=True).numpy(), COLOURS)
+
+
 @pytest.mark.parametrize("axis", [-1, None, 1, (1, 3)])
 def test_adapt(axis) -> None:
     ours, theirs = layers.Normalization(axis), keras.layers.Normalization(axis)

@@ -20,6 +20,14 @@ MAKERS = {
     "zoom": lambda **k: RandomZoom(0.3, (0.1, 0.4), **k),
     "contrast": lambda **k: RandomContrast(0.5, **k),
     "brightness": lambda **k: RandomBrightness(0.5, **k),
+    "shear": lambda **k: layers.RandomShear(0.3, (0.1, 0.4), **k),
+    "grayscale": lambda **k: layers.RandomGrayscale(0.5, **k),
+    "hue": lambda **k: layers.RandomHue(0.5, **k),
+    "saturation": lambda **k: layers.RandomSaturation((0.2, 0.6), **k),
+    "jitter": lambda **k: layers.RandomColorJitter((0, 255), 0.1, (0.2, 0.2), (0.3, 0.5), 0.1, **k),
+    "sharpness": lambda **k: layers.RandomSharpness((0.2, 0.7), **k),
+    "blur": lambda **k: layers.RandomGaussianBlur((0.5, 0.5), **k),
+    "erasing": lambda **k: layers.RandomErasing((0.8, 0.9), (0.2, 0.5), **k),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -65,7 +73,7 @@ def test_channels_first_is_the_same_transposed(make) -> None:
 
 @each
 def test_gradients_flow_through(make) -> None:
-    x = np.random.default_rng(1).uniform(100, 150, (2, 3, 4, 1))
+    x = np.random.default_rng(1).uniform(100, 150, (2, 3, 4, 3))
     check_grads(lambda x: make(seed=1, dtype="float64")(x, training=True), x)
 
 

@@ -103,6 +103,7 @@ def test_what_an_array_is() -> None:
     x = layers.Input((4, 5))
     assert (ops.ndim(X), ops.size(X), ops.is_tensor(X), ops.is_tensor(Tensor(X))) == (2, 12, False, True)
     assert (ops.ndim(x), ops.is_tensor(x)) == (3, True)
+    assert (ops.dtype(X), ops.dtype(x), ops.dtype([1, 2])) == ("float64", "float32", "int64")
     with pytest.raises(DTypeError, match="no values"):
         ops.size(x)
 

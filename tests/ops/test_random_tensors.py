@@ -19,6 +19,9 @@ DRAWS = {
     "randint": lambda seed: random.randint((3, 4), 0, 1000, seed=seed),
     "categorical": lambda seed: random.categorical(np.zeros((3, 50)), 4, seed=seed),
     "shuffle": lambda seed: random.shuffle(np.arange(100), seed=seed),
+    "gamma": lambda seed: random.gamma((3, 4), 0.5, seed=seed),
+    "beta": lambda seed: random.beta((3, 4), 0.5, [1.0, 2.0, 3.0, 4.0], seed=seed),
+    "binomial": lambda seed: random.binomial((3, 40), 100, 0.5, seed=seed),
     "dropout": lambda seed: random.dropout(np.ones((10, 10), np.float32), 0.5, seed=seed),
 }
 
@@ -70,6 +73,15 @@ def test_distributions():
     with np.errstate(divide="ignore"):
         drawn = random.categorical(np.log(p)[None], n, seed=0).numpy()
     np.testing.assert_allclose(np.bincount(drawn[0], minlength=4) / n, p, atol=0.01)
+    x = random.gamma((n, 2), [0.5, 3.0], seed=0).numpy()
+    np.testing.assert_allclose(x.mean(0), [0.5, 3.0], rtol=0.03)
+    np.testing.assert_allclose(x.var(0), [0.5, 3.0], rtol=0.05)
+    x = random.beta((n,), 2.0, 6.0, seed=0).numpy()
+    assert abs(x.mean() - 2 / 8) < 0.01
+    assert abs(x.var() - 2 * 6 / (8 * 8 * 9)) < 0.001
+    x = random.binomial((n, 2), 10, [0.1, 1.0], seed=0).numpy()
+    np.testing.assert_allclose(x.mean(0), [1, 10], rtol=0.02)
+    assert set(np.unique(x)) <= set(range(11))
 
 
 def test_dtypes():
@@ -115,8 +127,21 @@ def test_errors():
         random.randint((1,), 3, 3)
     with pytest.raises(ShapeError, match=r"logits must have shape \(batch, classes\), got \(3,\)"):
         random.categorical([0.0, 1, 2], 1)
+    with pytest.raises(ArgumentError, match=r"alpha must be above 0, got 0"):
+        random.gamma((2,), 0)
+    with pytest.raises(ShapeError, match=r"beta must broadcast to shape \(2,\), got shape \(3,\)"):
+        random.beta((2,), 1.0, np.ones(3))
+    with pytest.raises(ArgumentError, match=r"counts must be >= 0 and probabilities in \[0, 1\], got 3 and 1.5"):
+        random.binomial((2,), 3, 1.5)
+    with pytest.raises(DTypeError, match="counts must hold integers"):
+        random.binomial((2,), 2.5, 0.5)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = random.nothing
+
+
+def test_layers_take_numbers_alone_as_keras_does():
+    with pytest.raises(DTypeError, match="seed must be an int, got <"):
+        layers.Dropout(0.5, seed=SeedGenerator(1))
 
 
 def test_a_sampling_layer_of_a_variational_autoencoder():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 
 import numpy as np
 import pytest
 
-from tinycnn import Variable, optimizers
+from tinycnn import Tensor, Variable, optimizers
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers import (
     SGD,
@@ -19,6 +20,7 @@ from tinycnn.optimizers import (
     Adamax,
     AdamW,
     Ftrl,
+    Lamb,
     LearningRateSchedule,
     Lion,
     Nadam,
@@ -76,6 +78,7 @@ KERAS = [
     (Lion, {"learning_rate": 0.1}, [0.6, -1.6, 2.6, 0.1], [-0.1, 0.0]),
     (Ftrl, {"learning_rate": 0.1, "l1_regularization_strength": 0.01}, [-0.157587, -0.036517, 0.52266, 0.08032], [-0.074414, 0.035485]),
     (Adam, {"learning_rate": 0.1, "gradient_accumulation_steps": 2}, [0.805219, -1.805217, 2.805217, 0.305216], [-0.067004, -0.032997]),
+    (Lamb, {"learning_rate": 0.1}, [0.333429, -1.333429, 2.333429, -0.166571], [0.045081, -0.145081]),
     (Adafactor, {"learning_rate": 0.1}, [0.333429, -1.333429, 2.333429, -0.166571], [0.074053, -0.174053]),
 ]
 
@@ -187,6 +190,58 @@ def test_learning_rate_can_be_set_and_called_lr() -> None:
     with pytest.raises(ArgumentError, match="learning_rate"):
         optimizer.learning_rate = -1.0
     assert optimizer.learning_rate == 0.125
+
+
+def test_the_learning_rate_is_a_number_with_the_methods_of_a_variable() -> None:
+    optimizer = Adam(0.5)
+    optimizer.learning_rate.assign(0.25)
+    assert float(optimizer.learning_rate) == optimizer.learning_rate.numpy() == optimizer.learning_rate.value == 0.25
+    optimizer.learning_rate.assign_add(0.25)
+    optimizer.learning_rate.assign_sub(Tensor(0.375))
+    assert optimizer.learning_rate == pytest.approx(0.125)
+    assert json.dumps({"lr": optimizer.learning_rate}) == '{"lr": 0.125}'
+    assert type(copy.deepcopy(optimizer.learning_rate)) is float
+    with pytest.raises(ArgumentError, match="learning_rate must be a finite number >= 0, got -1"):
+        optimizer.learning_rate.assign(-1)
+    assert optimizer.learning_rate == 0.125
+    optimizer = Adam(Halving(0.5))
+    assert optimizer.learning_rate.numpy() == 0.5
+    with pytest.raises(ArgumentError, match="learning_rate is a schedule here"):
+        optimizer.learning_rate.assign(0.1)
+
+
+def test_the_iterations_are_a_number_with_the_methods_of_a_variable() -> None:
+    optimizer = SGD(0.1, gradient_accumulation_steps=2)
+    optimizer.iterations.assign(3)
+    assert int(optimizer.iterations) == optimizer.iterations.numpy() == 3
+    assert list(range(optimizer.iterations)) == [0, 1, 2]
+    assert type(copy.deepcopy(optimizer.iterations)) is int
+    with pytest.raises(ArgumentError, match="iterations must be an int >= 0, got -1"):
+        optimizer.iterations.assign(-1)
+    assert optimizer.iterations == 3
+
+
+@pytest.mark.parametrize(("cls", "arguments"), [row[:2] for row in KERAS], ids=lambda x: x.__name__ if isinstance(x, type) else None)
+def test_variables_are_the_state_itself(cls: type[Optimizer], arguments: dict) -> None:
+    parts, optimizer = variables(), cls(**arguments)
+    optimizer.build(parts)
+    held = optimizer.variables
+    train(optimizer, parts)
+    state = optimizer.get_state()
+    assert [v.numpy().tolist() for v in held] == [a.tolist() for a in state.values()]
+    assert [v.path for v in held[:2]] == [f"{optimizer.name}/iteration", f"{optimizer.name}/learning_rate"]
+    for number, variable in enumerate(held[1:]):
+        variable.assign(np.full(variable.shape, number + 0.5))
+    assert [a.mean() for a in list(optimizer.get_state().values())[1:]] == [number + 0.5 for number in range(len(held) - 1)]
+
+
+def test_variables_are_named_as_in_keras() -> None:
+    optimizer = Adam(0.1, use_ema=True)
+    assert [v.name for v in optimizer.variables] == ["iteration", "learning_rate"]
+    optimizer.build([Variable(np.zeros(2), name="kernel", path="dense/kernel"), Variable(np.zeros(1), name="bias", path="dense/bias")])
+    slots = ["kernel_average", "bias_average", "kernel_momentum", "kernel_velocity", "bias_momentum", "bias_velocity"]
+    assert [v.name for v in optimizer.variables[2:]] == [f"dense_{slot}" for slot in slots]
+    assert [v.name for v in Adam(Halving(0.5)).variables] == ["iteration"]
 
 
 @register("schedule")

@@ -31,6 +31,8 @@ RULES: list[tuple[str, dict[str, Any]]] = [
     ("RMSprop", {"learning_rate": 0.1, "rho": 0.7, "momentum": 0.5, "centered": True, "epsilon": 1e-3}),
     ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.3, "epsilon": 0.01}),
     ("Adadelta", {"learning_rate": 1.0, "rho": 0.8}),
+    ("Lamb", {"learning_rate": 0.1}),
+    ("Lamb", {"learning_rate": 0.1, "beta_1": 0.8, "beta_2": 0.9, "epsilon": 0.01}),
     ("Lion", {"learning_rate": 0.01, "beta_1": 0.8}),
     ("Adafactor", {"learning_rate": 0.3}),
     ("Adafactor", {"learning_rate": 0.3, "beta_2_decay": -0.5, "epsilon_2": 0.1, "clip_threshold": 0.5, "relative_step": False}),
@@ -108,6 +110,7 @@ def test_twenty_steps(name: str, arguments: dict[str, Any]) -> None:
             )
         assert ours.iterations == int(theirs.iterations)
         assert ours.learning_rate == pytest.approx(float(theirs.learning_rate), rel=1e-6)
+    assert [v.shape for v in ours.variables] == [v.shape for v in theirs.variables]
     kept = [keras.ops.convert_to_numpy(v.value) for v in theirs.variables]
     state = ours.get_state()
     assert [a.shape for a in state.values()] == [b.shape for b in kept]

@@ -33,7 +33,10 @@ from tinycnn.optimizers import schedules
 from tinycnn.saving import load_model
 
 keras = pytest.importorskip("keras")
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning",
+    "ignore:Explicitly requested dtype:UserWarning",  # Keras's MixUp asks JAX for int64
+)
 
 
 def _tables(place: str) -> Any:
@@ -61,8 +64,8 @@ WRONG_IN: dict[str, dict[tuple[str, str], str]] = {
 }
 #: Layers that compute something else in Keras 3.15, so that only their configs are compared.
 DIFFERENT = {"RandomCrop": "out of training it resizes and crops, as Keras says of it; Keras 3.15.1 returns the images as they are"}
-#: Arguments that Keras writes as it has understood them: -1 as a number of groups, an axis as a list.
-RESOLVED = ("axis", "groups")
+#: Arguments that Keras writes as it has understood them: -1 as a number of groups, an axis as a list, a factor as a range.
+RESOLVED = ("axis", "groups", "x_factor", "y_factor")
 
 
 def values(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -149,6 +152,17 @@ def test_arrays_in_configs(tmp_path: Path) -> None:
     ours = load_model(tmp_path / "there.keras")
     assert_same_outputs(ours, theirs, Y[:, :3])
     there_and_back(ours, Y[:, :3], tmp_path)
+
+
+def test_seed_generators(tmp_path: Path) -> None:
+    seed = tinycnn.random.SeedGenerator(3, name="dice")
+    model = Sequential([Input((4,)), Dense(3, kernel_initializer=tinycnn.initializers.HeNormal(seed))])
+    model.save(tmp_path / "here.keras")
+    theirs = keras.saving.load_model(tmp_path / "here.keras")
+    assert theirs.layers[-1].kernel_initializer.seed.get_config() == seed.get_config()
+    theirs.save(tmp_path / "there.keras")
+    ours = load_model(tmp_path / "there.keras")
+    assert ours.layers[-1].kernel_initializer.seed.get_config() == seed.get_config()
 
 
 # ---- whole models
@@ -295,6 +309,7 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"initial_accumulator_value": 0.3}),
     ("Adadelta", {"learning_rate": 1.0}),
     ("Adafactor", {"learning_rate": 0.3}),
+    ("Lamb", {"learning_rate": 0.01}),
     ("Lion", {"learning_rate": 0.01}),
     ("Ftrl", {"learning_rate": 0.1}),
     ("SGD", {"learning_rate": schedules.CosineDecay(0.1, 7, warmup_target=0.2, warmup_steps=2)}),

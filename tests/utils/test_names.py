@@ -22,6 +22,13 @@ def test_symbolic_tensors() -> None:
     assert [utils.is_keras_tensor(value) for value in (x, x + 1, np.ones(2), layers.Dense(1))] == [True, True, False, False]
 
 
+def test_the_inputs_behind_a_symbolic_tensor() -> None:
+    x, y, unused = layers.Input((2,)), layers.Input((2,)), layers.Input((2,))
+    z = layers.Add()([layers.Dense(2)(y), x]) + y
+    assert [id(tensor) for tensor in utils.get_source_inputs(z)] == [id(y), id(x)]
+    assert utils.get_source_inputs(unused) == [unused]
+
+
 def test_weights_by_functions(tmp_path: Path) -> None:
     ones, zeros = (models.Sequential([layers.Input((2,)), layers.Dense(1, kernel_initializer=name)]) for name in ("ones", "zeros"))
     saving.save_weights(ones, tmp_path / "w.weights.h5")

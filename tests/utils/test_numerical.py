@@ -10,7 +10,7 @@ import pytest
 import tinycnn.random
 from tinycnn import errors
 from tinycnn.layers import Dense
-from tinycnn.utils import clear_session, normalize, set_random_seed, to_categorical
+from tinycnn.utils import clear_session, normalize, set_random_seed, standardize_dtype, to_categorical
 from tinycnn.utils.np_utils import to_categorical as old_home
 
 
@@ -57,3 +57,18 @@ def test_clear_session_counts_names_from_the_start() -> None:
     assert [Dense(1).name for _ in range(2)] == ["dense", "dense_1"]
     clear_session()
     assert Dense(1).name == "dense"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [(None, "float32"), (int, "int32"), (float, "float32"), (bool, "bool"), ("int", "int32"), (np.uint8, "uint8"), ("float16", "float16")],
+)
+def test_standardize_dtype(dtype, name) -> None:
+    assert standardize_dtype(dtype) == name
+    assert standardize_dtype(np.dtype(name)) == name
+
+
+def test_what_is_no_dtype() -> None:
+    for dtype in ("complex64", str, 3, "flo"):
+        with pytest.raises(errors.ArgumentError, match="dtype must be one of bool, float16"):
+            standardize_dtype(dtype)

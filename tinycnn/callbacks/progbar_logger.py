@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from tinycnn.callbacks.callback import Callback, Logs
+from tinycnn.config import is_interactive_logging_enabled
 from tinycnn.errors import ArgumentError
 from tinycnn.utils.progress import Progbar, is_interactive
 
@@ -13,11 +14,15 @@ __all__ = ["ProgbarLogger", "resolve_verbose"]
 
 
 def resolve_verbose(verbose: Any) -> int:
-    """0, 1 or 2; "auto" is 1 on a terminal or in a notebook and 2 elsewhere. Raises ArgumentError for anything else."""
+    """0, 1 or 2; "auto" is 1 on a terminal or in a notebook (unless `utils.disable_interactive_logging()` was called), and 2 elsewhere.
+
+    Raises:
+        ArgumentError: for anything else.
+    """
     if verbose not in ("auto", 0, 1, 2):
         raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
     if verbose == "auto":
-        return 1 if is_interactive() else 2
+        return 1 if is_interactive_logging_enabled() and is_interactive() else 2
     return int(verbose)
 
 

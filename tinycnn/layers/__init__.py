@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tinycnn.layers import (
@@ -15,7 +16,9 @@ from tinycnn.layers import (
     normalization,
     pooling,
     preprocessing,
-    preprocessing_random,
+    preprocessing_colour,
+    preprocessing_mixing,
+    wrappers,
 )
 from tinycnn.layers.advanced_activations import *  # noqa: F403
 from tinycnn.layers.convolutional import *  # noqa: F403
@@ -30,9 +33,20 @@ from tinycnn.layers.normalization import *  # noqa: F403
 from tinycnn.layers.operation import Operation
 from tinycnn.layers.pooling import *  # noqa: F403
 from tinycnn.layers.preprocessing import *  # noqa: F403
+from tinycnn.layers.preprocessing_colour import *  # noqa: F403
 from tinycnn.layers.preprocessing_image import CenterCrop, RandomCrop, Resizing
-from tinycnn.layers.preprocessing_random import *  # noqa: F403
+from tinycnn.layers.preprocessing_mixing import *  # noqa: F403
+from tinycnn.layers.preprocessing_random import (
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
 from tinycnn.layers.symbolic import KerasTensor, SymbolicTensor
+from tinycnn.layers.wrappers import *  # noqa: F403
 from tinycnn.saving import configurable
 
 __all__ = [
@@ -43,7 +57,14 @@ __all__ = [
     "KerasTensor",
     "Layer",
     "Operation",
+    "RandomBrightness",
+    "RandomContrast",
     "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "Resizing",
     "SymbolicTensor",
     "advanced_activations",
@@ -65,7 +86,9 @@ __all__ = [
     *normalization.__all__,
     *pooling.__all__,
     *preprocessing.__all__,
-    *preprocessing_random.__all__,
+    *preprocessing_colour.__all__,
+    *preprocessing_mixing.__all__,
+    *wrappers.__all__,
 ]
 
 
@@ -75,7 +98,15 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return plain
 
 
-def deserialize(config: dict[str, Any]) -> Layer:
-    """The inverse of `serialize`. Raises ArgumentError if no such layer is registered or the config does not fit it."""
-    layer: Layer = configurable.deserialize("layer", config)
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
+    """The inverse of `serialize`.
+
+    Args:
+        config: {"class_name", "config"}.
+        custom_objects: name -> class of your own, beside the registered ones.
+
+    Raises:
+        ArgumentError: no such layer is registered, or the config does not fit it.
+    """
+    layer: Layer = configurable.deserialize("layer", config, custom_objects)
     return layer

@@ -74,7 +74,13 @@ class Operation(Configurable):
             raise ArgumentError(f"operation {self.name!r} ({self.function}) cannot be called so: {error}") from None
 
     def _compute(self, *tensors: Any) -> Any:
-        return self._function(**dict(zip(_tensor_names(self._function), tensors, strict=False)), **self.arguments)
+        names = _tensor_names(self._function)
+        given = {**dict(zip(names, tensors, strict=False)), **self.arguments}
+        if not names or not _is_any_number(self._function, names[-1]):
+            return self._function(**given)
+        given[names[-1]] = tensors[len(names) - 1 :]
+        bound = inspect.BoundArguments(inspect.signature(self._function), given)
+        return self._function(*bound.args, **bound.kwargs)
 
     @property
     def output(self) -> Any:
@@ -124,6 +130,12 @@ def _tensor_names(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in inspect.signature(function).parameters.values() if "TensorLike" in str(p.annotation) or p.name == "key"]
 
 
+@functools.cache
+def _is_any_number(function: Callable[..., Any], name: str) -> bool:
+    """Whether the parameter of that name is *name."""
+    return inspect.signature(function).parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+
+
 def _draw(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The results of an Operation made for these arguments."""
     name = function.__name__
@@ -135,7 +147,10 @@ def _draw(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     given = bound.arguments
     if name in _NOT_DRAWN:
         return _NOT_DRAWN[name](**given)
-    tensors = [given.pop(tensor) for tensor in _tensor_names(function)]
+    tensors: list[Any] = []
+    for tensor in _tensor_names(function):
+        value = given.pop(tensor)
+        tensors += value if _is_any_number(function, tensor) else [value]
     while tensors and tensors[-1] is None:  # left out
         tensors.pop()
     if "data_format" in given:
@@ -153,6 +168,7 @@ def _refuse(x: KerasTensor) -> Any:
 
 _NOT_DRAWN: dict[str, Callable[..., Any]] = {
     "shape": lambda x: x.shape,
+    "dtype": lambda x: x.dtype,
     "ndim": lambda x: x.ndim,
     "size": _refuse,
     "is_tensor": lambda x: True,

@@ -12,6 +12,10 @@ from tinycnn.layers.spatial import Size, SpatialLayer, on_lines
 from tinycnn.registry import register
 
 __all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
@@ -154,6 +158,66 @@ class GlobalMaxPooling2D(_GlobalMaxPooling):
 @register("layer", "GlobalMaxPool1D")
 class GlobalMaxPooling1D(_GlobalMaxPooling):
     __doc__ = on_lines(_GlobalMaxPooling)
+
+    rank = 1
+
+
+class _AdaptivePooling(SpatialLayer):
+    """Pooling over a number of windows of nearly the same size: (N, H, W, C) -> (N, OH, OW, C).
+
+    Args:
+        output_size: int or (height, width), >= 1: how many windows.
+        data_format: "channels_last" (default) or "channels_first".
+        **kwargs: of `Layer`.
+
+    Raises:
+        ArgumentError, DTypeError: naming the argument.
+    """
+
+    def __init__(self, output_size: Size, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.output_size = self._sizes(output_size, "output_size")
+        self.data_format = self._lay_out(data_format)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        counts = dict(zip(self._spatial_axes, self.output_size, strict=True))
+        return tuple(counts.get(axis, n) for axis, n in enumerate(input_shape))
+
+
+class _AdaptiveAveragePooling(_AdaptivePooling):
+    __doc__: str | None = (_AdaptivePooling.__doc__ or "").replace("Pooling over", "The mean cells of")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.adaptive_average_pool(inputs, self.output_size, self.data_format)
+
+
+class _AdaptiveMaxPooling(_AdaptivePooling):
+    __doc__: str | None = (_AdaptivePooling.__doc__ or "").replace("Pooling over", "The largest cells of")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.adaptive_max_pool(inputs, self.output_size, self.data_format)
+
+
+@register("layer")
+class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
+    __doc__ = _AdaptiveAveragePooling.__doc__
+
+
+@register("layer")
+class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
+    __doc__ = on_lines(_AdaptiveAveragePooling)
+
+    rank = 1
+
+
+@register("layer")
+class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
+    __doc__ = _AdaptiveMaxPooling.__doc__
+
+
+@register("layer")
+class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
+    __doc__ = on_lines(_AdaptiveMaxPooling)
 
     rank = 1
 

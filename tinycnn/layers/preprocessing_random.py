@@ -18,7 +18,18 @@ from tinycnn.layers.preprocessing_image import ImageLayer
 from tinycnn.layers.random_layer import RandomLayer
 from tinycnn.registry import register
 
-__all__ = ["RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"]
+__all__ = [
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomFlip",
+    "RandomImageLayer",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+    "as_range",
+    "as_value_range",
+]
 
 
 def _pair(value: Any, name: str) -> tuple[float, float] | None:
@@ -30,16 +41,16 @@ def _pair(value: Any, name: str) -> tuple[float, float] | None:
     return (float(parts[0]), float(parts[1])) if several else None
 
 
-def _range(value: Any, name: str, least: float = -1.0) -> tuple[float, float]:
+def as_range(value: Any, name: str, least: float = -1.0) -> tuple[float, float]:
     """The range that `value` stands for, in [least, 1]."""
     pair = _pair(value, name)
     ends = sorted(pair or (float(value), float(value)))
     if not least <= ends[0] <= ends[1] <= 1:
         raise ArgumentError(f"{name} must be in [{least:g}, 1], got {value!r}")
-    return (ends[0], ends[1]) if pair else (-abs(ends[0]), abs(ends[0]))
+    return (ends[0], ends[1]) if pair else (max(least, -abs(ends[0])), abs(ends[0]))
 
 
-def _value_range(value_range: Any) -> tuple[float, float]:
+def as_value_range(value_range: Any) -> tuple[float, float]:
     """(low, high) of a pair."""
     pair = _pair(value_range, "value_range")
     if pair is None or pair[0] == pair[1]:
@@ -47,7 +58,7 @@ def _value_range(value_range: Any) -> tuple[float, float]:
     return min(pair), max(pair)
 
 
-class _RandomImageLayer(ImageLayer, RandomLayer):
+class RandomImageLayer(ImageLayer, RandomLayer):
     """Base: an implementation gives `augment`, which is called in training only."""
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -68,7 +79,7 @@ class _RandomImageLayer(ImageLayer, RandomLayer):
 
 
 @register("layer")
-class RandomFlip(_RandomImageLayer):
+class RandomFlip(RandomImageLayer):
     """In training: flips each image with probability 1/2.
 
     Args:
@@ -96,7 +107,7 @@ class RandomFlip(_RandomImageLayer):
         return ops.where(flipped[:, None, None, None], ops.flip(images, axes), images)
 
 
-class _RandomAffine(_RandomImageLayer):
+class _RandomAffine(RandomImageLayer):
     """Base: an implementation gives the `transforms`.
 
     Args:
@@ -160,7 +171,7 @@ class RandomRotation(_RandomAffine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
-        self.factor = _range(factor, "factor")
+        self.factor = as_range(factor, "factor")
 
     def transforms(self, n: int, height: int, width: int) -> list[NDArray[Any]]:
         angle = 2 * np.pi * self.uniform(self.factor, n)
@@ -199,7 +210,7 @@ class RandomTranslation(_RandomAffine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
-        self._ranges = _range(height_factor, "height_factor"), _range(width_factor, "width_factor")
+        self._ranges = as_range(height_factor, "height_factor"), as_range(width_factor, "width_factor")
         self.height_factor = height_factor
         self.width_factor = width_factor
 
@@ -241,8 +252,8 @@ class RandomZoom(_RandomAffine):
     ) -> None:
         super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
         above = float(np.nextafter(-1.0, 0.0))  # -1 would show nothing
-        self._height_range = _range(height_factor, "height_factor", above)
-        self._width_range = None if width_factor is None else _range(width_factor, "width_factor", above)
+        self._height_range = as_range(height_factor, "height_factor", above)
+        self._width_range = None if width_factor is None else as_range(width_factor, "width_factor", above)
         self.height_factor = height_factor
         self.width_factor = width_factor
 
@@ -254,7 +265,48 @@ class RandomZoom(_RandomAffine):
 
 
 @register("layer")
-class RandomContrast(_RandomImageLayer):
+class RandomShear(_RandomAffine):
+    """In training: shears each image, rows to the side and columns down by a random part of their distance from its corner.
+
+    Args:
+        x_factor, y_factor: ranges of the two parts, at most from 0 to 1; of one number f, from -f to f. By chance, both are negated.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: what lies outside of an image: "reflect" it is mirrored at its edges, "wrap" it comes again, "nearest" its edges go on,
+            "constant" `fill_value`.
+        fill_value: see `fill_mode`.
+        data_format: "channels_last" (default) or "channels_first".
+        seed: int >= 0, for a random sequence of the layer's own; default: `tinycnn.random`'s.
+        **kwargs: of `Layer`.
+
+    Raises:
+        ArgumentError, DTypeError, ShapeError: naming the argument.
+    """
+
+    def __init__(
+        self,
+        x_factor: Any = 0.0,
+        y_factor: Any = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
+        self._ranges = as_range(x_factor, "x_factor"), as_range(y_factor, "y_factor")
+        self.x_factor = x_factor
+        self.y_factor = y_factor
+
+    def transforms(self, n: int, height: int, width: int) -> list[NDArray[Any]]:
+        sign = self.generator.choice([-1.0, 1.0], n)
+        x, y = (sign * self.uniform(ends, n) for ends in self._ranges)
+        one, zero = np.ones(n), np.zeros(n)
+        return [one, x, zero, y, one, zero]
+
+
+@register("layer")
+class RandomContrast(RandomImageLayer):
     """In training: (x - mean) * contrast + mean, the mean taken over each channel of each image; cut to `value_range`.
 
     Args:
@@ -269,9 +321,8 @@ class RandomContrast(_RandomImageLayer):
 
     def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed=seed, **kwargs)
-        lower, upper = _range(factor, "factor", 0.0)
-        self.factor = abs(lower), upper
-        self.value_range = _value_range(value_range)
+        self.factor = as_range(factor if isinstance(factor, (tuple, list)) else (factor, factor), "factor", 0.0)
+        self.value_range = as_value_range(value_range)
 
     def augment(self, images: Tensor) -> Tensor:
         contrast = self.uniform((1 - self.factor[0], 1 + self.factor[1]), len(images))[:, None, None, None].astype(self.dtype)
@@ -280,7 +331,7 @@ class RandomContrast(_RandomImageLayer):
 
 
 @register("layer")
-class RandomBrightness(_RandomImageLayer):
+class RandomBrightness(RandomImageLayer):
     """In training: adds a random part of `value_range` to each image; cut to `value_range`.
 
     Args:
@@ -295,8 +346,8 @@ class RandomBrightness(_RandomImageLayer):
 
     def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed=seed, **kwargs)
-        self.factor = _range(factor, "factor")
-        self.value_range = _value_range(value_range)
+        self.factor = as_range(factor, "factor")
+        self.value_range = as_value_range(value_range)
 
     def augment(self, images: Tensor) -> Tensor:
         low, high = self.value_range

@@ -1,16 +1,17 @@
 """Losses under Keras's names: functions give one number for each sample, classes one for the batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinycnn.autograd import Tensor
-from tinycnn.losses import classification, crossentropy, focal, overlap, regression
+from tinycnn.losses import classification, crossentropy, focal, metric_learning, overlap, regression
 from tinycnn.losses.classification import *  # noqa: F403
 from tinycnn.losses.classification import kl_divergence
 from tinycnn.losses.crossentropy import *  # noqa: F403
 from tinycnn.losses.crossentropy import binary_crossentropy
 from tinycnn.losses.focal import *  # noqa: F403
 from tinycnn.losses.loss import Loss, LossFunctionWrapper
+from tinycnn.losses.metric_learning import *  # noqa: F403
 from tinycnn.losses.overlap import *  # noqa: F403
 from tinycnn.losses.regression import *  # noqa: F403
 from tinycnn.losses.regression import (
@@ -21,7 +22,7 @@ from tinycnn.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from tinycnn.saving import configurable
-from tinycnn.saving.configurable import serialize
+from tinycnn.saving.custom import within
 
 __all__ = [
     "Loss",
@@ -32,6 +33,7 @@ __all__ = [
     *classification.__all__,
     *crossentropy.__all__,
     *focal.__all__,
+    *metric_learning.__all__,
     *overlap.__all__,
     *regression.__all__,
 ]
@@ -55,4 +57,12 @@ def get(identifier: Any) -> Loss | Callable[..., Tensor] | None:
     return found
 
 
-deserialize = get
+def serialize(loss: Loss | Callable[..., Tensor]) -> Any:
+    """{"class_name", "config"} of a loss; the name of a loss function."""
+    return configurable.serialize(loss)
+
+
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | Callable[..., Tensor] | None:
+    """The inverse of `serialize`, as `get`; `custom_objects`: name -> class or function of your own, beside the registered ones."""
+    with within(custom_objects):
+        return get(name)

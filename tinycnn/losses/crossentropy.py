@@ -191,7 +191,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         settings: dict[str, Any] = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **settings)
 
-    def counted(self, y_true: TensorLike) -> NDArray[Any] | None:
+    def counted(self, y_true: TensorLike, values: Tensor) -> NDArray[Any] | None:
         ignored = self.settings["ignore_class"]
         return None if ignored is None else convert_to_numpy(y_true) != ignored
 

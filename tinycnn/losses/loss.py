@@ -88,15 +88,15 @@ class Loss(Configurable):
     def __call__(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> Tensor:
         """The loss of a batch: a scalar Tensor, unless the reduction is "none"."""
         values = self.call(y_true, as_output(y_pred, self.dtype))
-        mask = self.counted(y_true)
+        mask = self.counted(y_true, values)
         if mask is not None:
             weight = _weight_of_mask(mask.reshape(values.shape), self.reduction)
             given = 1.0 if sample_weight is None else _fit_weight(ops.convert_to_tensor(sample_weight, values.dtype), values.shape).data
             sample_weight = weight * given
         return reduce_weighted_values(values, sample_weight, self.reduction)
 
-    def counted(self, y_true: TensorLike) -> NDArray[Any] | None:
-        """Which losses count, a bool for each; the others are no part of a mean. None: all count."""
+    def counted(self, y_true: TensorLike, values: Tensor) -> NDArray[Any] | None:
+        """Which of the losses `values` count, a bool for each; the others are no part of a mean. None: all count."""
         return None
 
     def get_config(self) -> dict[str, Any]:

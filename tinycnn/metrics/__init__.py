@@ -1,5 +1,6 @@
 """Metrics under Keras's names: running values over batches. The functions give one number for each sample."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tinycnn.errors import DTypeError
@@ -36,7 +37,7 @@ from tinycnn.metrics.iou import *  # noqa: F403
 from tinycnn.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 from tinycnn.metrics.regression import *  # noqa: F403
 from tinycnn.saving import configurable
-from tinycnn.saving.configurable import serialize
+from tinycnn.saving.custom import within
 
 __all__ = [
     "Mean",
@@ -87,7 +88,15 @@ def get(identifier: Any) -> Any:
     return None if identifier is None else configurable.resolve("metric", identifier)
 
 
-deserialize = get
+def serialize(metric: Any) -> Any:
+    """{"class_name", "config"} of a metric; the name of a registered function."""
+    return configurable.serialize(metric)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The inverse of `serialize`, as `get`; `custom_objects`: name -> class or function of your own, beside the registered ones."""
+    with within(custom_objects):
+        return get(config)
 
 
 def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:

@@ -13,7 +13,7 @@ from tinycnn.layers.symbolic import KerasTensor, Node
 from tinycnn.layers.tree import leaves, map_leaves
 from tinycnn.models.fusion import begins, step_at
 
-__all__ = ["Graph", "Step", "from_inputs", "places", "redraw", "run", "steps", "trace"]
+__all__ = ["Graph", "Step", "from_inputs", "get_source_inputs", "places", "redraw", "run", "steps", "trace"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,23 @@ def trace(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> Grap
         depths[id(node.layer)] = 0
     layers = sorted([*(node.layer for node in unused), *found.values()], key=lambda layer: -depths[id(layer)])
     return Graph([*nodes, *unused], layers)
+
+
+def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
+    """The tensors of `Input(...)` that a symbolic tensor depends on, each once, in the order of the calls' arguments."""
+    found: dict[int, KerasTensor] = {}
+    met: set[int] = set()
+    stack = [tensor]
+    while stack:
+        part = stack.pop()
+        if id(part) in met:
+            continue
+        met.add(id(part))
+        if part.node is None or not part.node.inputs:
+            found[id(part)] = part
+        else:
+            stack.extend(reversed(part.node.inputs))
+    return list(found.values())
 
 
 def _depths(nodes: list[Node]) -> dict[int, int]:

@@ -89,6 +89,11 @@ def shape(x: TensorLike) -> tuple[int, ...]:
     return convert_to_numpy(x).shape
 
 
+def dtype(x: TensorLike) -> str:
+    """The name of the dtype, such as "float32"."""
+    return convert_to_numpy(x).dtype.name
+
+
 def ndim(x: TensorLike) -> int:
     """The number of axes."""
     return convert_to_numpy(x).ndim

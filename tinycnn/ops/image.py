@@ -1,9 +1,9 @@
-"""Geometry of images: resize and affine transforms, under the names of `keras.ops.image`."""
+"""Images, under the names of `keras.ops.image`: resize and affine transforms here, colours, filters and frames from beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,28 @@ from numpy.typing import NDArray
 from tinycnn.autograd.tensor import Tensor, apply
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.ops import array
-from tinycnn.ops.convert import TensorLike, convert_to_numpy, floats
+from tinycnn.ops.convert import TensorLike, convert_to_numpy
+from tinycnn.ops.image_batch import DataFormat, as_batch
+from tinycnn.ops.image_colours import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
+from tinycnn.ops.image_filters import gaussian_blur, sobel_edges, ssim
+from tinycnn.ops.image_frames import crop_images, extract_patches, pad_images
 from tinycnn.rules.interpolation import Interpolate
 
-__all__ = ["FILL_MODES", "INTERPOLATIONS", "affine_transform", "centre_window", "resize"]
-
-DataFormat = Literal["channels_last", "channels_first"]
+__all__ = [
+    "FILL_MODES",
+    "INTERPOLATIONS",
+    "affine_transform",
+    "crop_images",
+    "extract_patches",
+    "gaussian_blur",
+    "hsv_to_rgb",
+    "pad_images",
+    "resize",
+    "rgb_to_grayscale",
+    "rgb_to_hsv",
+    "sobel_edges",
+    "ssim",
+]
 
 #: What lies outside of an image a b c d: its mirror image (c b a | a b c d | d c b), a constant, the image again, or its edge.
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
@@ -88,7 +104,7 @@ def resize(
         raise ArgumentError("crop_to_aspect_ratio and pad_to_aspect_ratio cannot both be true")
     if fill_mode != "constant":
         raise ArgumentError(f"fill_mode must be 'constant', got {fill_mode!r}")
-    batch, restored = _as_batch(images, data_format)
+    batch, restored = as_batch(images, data_format)
     if crop_to_aspect_ratio:
         top, left, h, w = centre_window(batch.shape[1], batch.shape[2], height, width)
         batch = batch[:, top : top + h, left : left + w]
@@ -112,29 +128,6 @@ def _check_size(size: Any) -> tuple[int, int]:
     if min(height, width) < 1:
         raise ArgumentError(f"size must be two ints >= 1, got {size!r}")
     return height, width
-
-
-def _as_batch(images: TensorLike, data_format: str | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """`images` as floats (N, H, W, C), and the function that brings a result of that kind into the images' own layout."""
-    if data_format not in (None, "channels_last", "channels_first"):
-        raise ArgumentError(f"data_format must be 'channels_last' or 'channels_first', got {data_format!r}")
-    (batch,) = floats(images)
-    if batch.ndim not in (3, 4):
-        raise ShapeError(f"images must have 3 or 4 dimensions, (height, width, channels) or a batch of these, got shape {batch.shape}")
-    single, first = batch.ndim == 3, data_format == "channels_first"
-    if single:
-        batch = array.expand_dims(batch, 0)
-    if first:
-        batch = array.moveaxis(batch, 1, -1)
-    if min(batch.shape[1:3]) < 1:
-        raise ShapeError(f"images must have at least one pixel, got shape {np.shape(images)}")
-
-    def restored(result: Tensor) -> Tensor:
-        if first:
-            result = array.moveaxis(result, -1, 1)
-        return array.squeeze(result, 0) if single else result
-
-    return batch, restored
 
 
 def centre_window(height: int, width: int, target_height: int, target_width: int) -> tuple[int, int, int, int]:
@@ -187,7 +180,7 @@ def affine_transform(
         raise ArgumentError(f"interpolation must be 'nearest' or 'bilinear', got {interpolation!r}")
     if fill_mode not in FILL_MODES:
         raise ArgumentError(f"fill_mode must be one of {', '.join(FILL_MODES)}, got {fill_mode!r}")
-    batch, restored = _as_batch(images, data_format)
+    batch, restored = as_batch(images, data_format)
     n, height, width, _ = batch.shape
     rows = _transforms(transform, n)
     x, y = (_grid(rows[:, i : i + 3], height, width, batch.dtype) for i in (0, 3))

@@ -210,14 +210,30 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return apply(reductions.Mean, *floats(x), axis=axis, keepdims=keepdims)
 
 
-def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The maximum over `axis`; equal cells share the gradient evenly. Raises ShapeError if there is nothing to compare."""
-    return apply(reductions.Max, convert_to_tensor(x), axis=axis, keepdims=keepdims)
+def max(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
+    """The maximum over `axis`, at least `initial`; equal cells share the gradient evenly.
+
+    Raises:
+        ShapeError: there is nothing to compare, and no `initial`.
+    """
+    return _extreme(reductions.Max, maximum, x, axis, keepdims, initial)
 
 
-def min(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The minimum over `axis`; equal cells share the gradient evenly. Raises ShapeError if there is nothing to compare."""
-    return apply(reductions.Min, convert_to_tensor(x), axis=axis, keepdims=keepdims)
+def min(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
+    """The minimum over `axis`, at most `initial`; equal cells share the gradient evenly.
+
+    Raises:
+        ShapeError: there is nothing to compare, and no `initial`.
+    """
+    return _extreme(reductions.Min, minimum, x, axis, keepdims, initial)
+
+
+def _extreme(rule: Any, of_two: Any, x: TensorLike, axis: Axis, keepdims: bool, initial: float | None) -> Tensor:
+    x = convert_to_tensor(x)
+    if initial is None or x.size:
+        found: Tensor = apply(rule, x, axis=axis, keepdims=keepdims)
+        return found if initial is None else of_two(found, initial)
+    return sum(x, axis, keepdims) + Tensor.wrap(np.asarray(initial, x.dtype))
 
 
 def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -18,14 +18,19 @@ from tinycnn.ops.math import where
 from tinycnn.rules.op import normalize_axes, normalize_axis
 
 __all__ = [
+    "append",
+    "array_split",
     "copy",
     "depth_to_space",
+    "dsplit",
+    "dstack",
     "empty",
     "empty_like",
     "eye",
     "fliplr",
     "flipud",
     "full_like",
+    "hsplit",
     "hstack",
     "identity",
     "linspace",
@@ -38,6 +43,7 @@ __all__ = [
     "tril",
     "triu",
     "unstack",
+    "vsplit",
     "vstack",
 ]
 
@@ -100,6 +106,47 @@ def hstack(xs: Sequence[TensorLike]) -> Tensor:
 def vstack(xs: Sequence[TensorLike]) -> Tensor:
     """Arrays below each other: along axis 0, vectors as rows."""
     return concatenate([x if x.ndim > 1 else reshape(x, (1, -1)) for x in map(convert_to_tensor, xs)], axis=0)
+
+
+def dstack(xs: Sequence[TensorLike]) -> Tensor:
+    """Arrays behind each other: along axis 2; vectors (n,) as (1, n, 1), matrices (n, m) as (n, m, 1)."""
+
+    def deep(x: Tensor) -> Tensor:
+        return x if x.ndim > 2 else reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, -1, 1))
+
+    return concatenate([deep(convert_to_tensor(x)) for x in xs], axis=2)
+
+
+def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
+    """x2 behind x1 along `axis`; both flattened if it is None."""
+    return concatenate([ravel(x1), ravel(x2)] if axis is None else [x1, x2], 0 if axis is None else axis)
+
+
+def array_split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """As `split`, but sections that cannot be equal differ by one cell, the longer ones first."""
+    x = convert_to_tensor(x)
+    if not isinstance(indices_or_sections, int):
+        return split(x, indices_or_sections, axis)
+    if indices_or_sections < 1:
+        raise ArgumentError(f"indices_or_sections must be >= 1, got {indices_or_sections}")
+    size, longer = divmod(x.shape[normalize_axis(axis, x.ndim)], indices_or_sections)
+    return split(x, [i * size + min(i, longer) for i in range(1, indices_or_sections)], axis)
+
+
+def hsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """As `split` along axis 1, of a vector along axis 0: what `hstack` joins."""
+    x = convert_to_tensor(x)
+    return split(x, indices_or_sections, min(1, x.ndim - 1))
+
+
+def vsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """As `split` along axis 0: what `vstack` joins."""
+    return split(x, indices_or_sections, 0)
+
+
+def dsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """As `split` along axis 2: what `dstack` joins."""
+    return split(x, indices_or_sections, 2)
 
 
 def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """Optimizers under Keras's names and with its formulas."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tinycnn.errors import DTypeError
@@ -9,13 +10,14 @@ from tinycnn.optimizers.adagrad import Adadelta, Adagrad
 from tinycnn.optimizers.adam import Adam, AdamW
 from tinycnn.optimizers.adamax import Adamax, Nadam
 from tinycnn.optimizers.ftrl import Ftrl
+from tinycnn.optimizers.lamb import Lamb
 from tinycnn.optimizers.lion import Lion
 from tinycnn.optimizers.optimizer import Optimizer
 from tinycnn.optimizers.rmsprop import RMSprop
 from tinycnn.optimizers.schedules import LearningRateSchedule
 from tinycnn.optimizers.sgd import SGD
 from tinycnn.saving import configurable
-from tinycnn.saving.configurable import serialize
+from tinycnn.saving.custom import within
 
 __all__ = [
     "SGD",
@@ -26,6 +28,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "LearningRateSchedule",
     "Lion",
     "Nadam",
@@ -51,4 +54,13 @@ def get(identifier: Any) -> Optimizer:
     return found
 
 
-deserialize = get
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """{"class_name", "config"} of an optimizer."""
+    plain: dict[str, Any] = configurable.serialize(optimizer)
+    return plain
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """The inverse of `serialize`, as `get`; `custom_objects`: name -> class of your own, beside the registered ones."""
+    with within(custom_objects):
+        return get(config)

@@ -8,9 +8,9 @@ from typing import Unpack
 import numpy as np
 
 from tinycnn.errors import ArgumentError
+from tinycnn.optimizers.by_variable import ByVariable
 from tinycnn.optimizers.checks import check_number
-from tinycnn.optimizers.flat import FlatVariables
-from tinycnn.optimizers.optimizer import Array, Optimizer, Options, Rate
+from tinycnn.optimizers.optimizer import Array, Options, Rate
 from tinycnn.registry import register
 
 __all__ = ["Adafactor"]
@@ -21,7 +21,7 @@ def _rms(x: Array) -> float:
 
 
 @register("optimizer", "adafactor")
-class Adafactor(Optimizer):
+class Adafactor(ByVariable):
     """Steps divided by the root of v, of which the rows' means r and the columns' means c are enough to keep (Shazeer & Stern 2018).
 
     With b = 1 - t ** beta_2_decay in step t = 1, 2, ..., moving averages x = b * x + (1 - b) * mean(g ** 2 + epsilon_1) give r over the
@@ -66,11 +66,6 @@ class Adafactor(Optimizer):
         if len(shape) < 2:
             return ()
         return shape[:-1] if name == "r" else (*shape[:-2], shape[-1])
-
-    def update_group(self, group: FlatVariables, chosen: list[int], learning_rate: float) -> None:
-        for i in chosen:
-            slots = {name: self._slot(group, name, i) for name in self.slots}
-            self.update_step(group.view(group.weights, i), group.view(group.gradients, i), slots, learning_rate)
 
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
         r, c, v = slots["r"], slots["c"], slots["velocity"]

@@ -78,7 +78,7 @@ class Nadam(_Moments):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
-        self.scalars = {"u_product": 1.0}
+        self.scalars = {"u_product": np.array(1.0)}
 
     def _u(self, t: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96**t)
@@ -88,7 +88,7 @@ class Nadam(_Moments):
 
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
         t = self.iterations + 1
-        product, m, v = self.scalars["u_product"], slots["momentum"], slots["velocity"]
+        product, m, v = float(self.scalars["u_product"]), slots["momentum"], slots["velocity"]
         m += (gradients - m) * (1 - self.beta_1)
         v += (np.square(gradients) - v) * (1 - self.beta_2)
         ahead = self._u(t + 1) / (1 - product * self._u(t + 1)) * m + (1 - self._u(t)) / (1 - product) * gradients

@@ -15,7 +15,7 @@ from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers.checks import check_number
 from tinycnn.optimizers.clipping import clip_norm, clip_value
 from tinycnn.optimizers.flat import FlatVariables, by_dtype
-from tinycnn.optimizers.rate import as_rate, current_rate
+from tinycnn.optimizers.rate import IntSetting, Setting, as_rate, current_rate
 from tinycnn.optimizers.schedules import LearningRateSchedule
 from tinycnn.saving.configurable import Configurable, serialize
 
@@ -77,8 +77,8 @@ class Optimizer(Configurable):
     #: What a slot starts with, where it is not 0; to be set after `Optimizer.__init__`.
     initial_values: dict[str, float]
 
-    #: Numbers that the update rule keeps for all weights together; to be set after `Optimizer.__init__`.
-    scalars: dict[str, float]
+    #: Numbers, as arrays without axes, that the update rule keeps for all weights together; to be set after `Optimizer.__init__`.
+    scalars: dict[str, Array]
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class Optimizer(Configurable):
         self.scalars = {}
         self._learning_rate = as_rate(learning_rate if lr is None else lr)
         self._not_decayed: tuple[tuple[Variable, ...], tuple[str, ...]] = ((), ())
-        self._iterations = 0
+        self._count: Array = np.array(0, np.int64)  # finished steps
         self._variables: list[Variable] = []
         self._groups: list[FlatVariables] = []
 
@@ -141,19 +141,22 @@ class Optimizer(Configurable):
 
     # ---- learning rate and counters
     @property
-    def learning_rate(self) -> float:
-        """The rate of the next step. It can be set, to a number or a schedule."""
-        return current_rate(self._learning_rate, self._iterations)
+    def learning_rate(self) -> Setting:
+        """The rate of the next step. It can be set, to a number or a schedule; a number by `learning_rate.assign(number)`, too."""
+        return Setting(current_rate(self._learning_rate, self._iterations), self, "learning_rate")
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
         rate = as_rate(value)
-        if isinstance(rate, float) and not isinstance(self._learning_rate, float):
+        if not isinstance(rate, np.ndarray):
+            self._learning_rate = rate
+        elif isinstance(self._learning_rate, np.ndarray):
+            self._learning_rate[...] = rate  # in place: `variables` shares it
+        else:
             raise ArgumentError("learning_rate is a schedule here: set another schedule, not a number")
-        self._learning_rate = rate
 
     @property
-    def lr(self) -> float:
+    def lr(self) -> Setting:
         """The old name of `learning_rate`."""
         return self.learning_rate
 
@@ -162,15 +165,33 @@ class Optimizer(Configurable):
         self.learning_rate = value
 
     @property
-    def iterations(self) -> int:
-        """Finished updates: steps, divided by `gradient_accumulation_steps` if there are any."""
-        return self._iterations // (self.gradient_accumulation_steps or 1)
+    def iterations(self) -> IntSetting:
+        """Finished updates: steps, divided by `gradient_accumulation_steps` if there are any. It can be set, as `learning_rate` can."""
+        return IntSetting(self._iterations // (self.gradient_accumulation_steps or 1), self, "iterations")
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        self._iterations = _as_count(value) * (self.gradient_accumulation_steps or 1)
+        self._count[...] = _as_count(value) * (self.gradient_accumulation_steps or 1)
+
+    @property
+    def _iterations(self) -> int:
+        """Finished steps."""
+        return int(self._count)
 
     # ---- variables
+    @property
+    def variables(self) -> list[Variable]:
+        """All that `get_state` gives, in its order, as Variables; what is assigned to them is assigned to the optimizer."""
+        names = {f"{slot}/{i}": f"{v.path.replace('/', '_')}_{slot}" for i, v in enumerate(self._variables) for slot in self._kept_slots}
+        names["iterations"] = "iteration"
+        found = []
+        for entry, array in self._state().items():
+            name = names.get(entry, entry)
+            variable = Variable(array, trainable=False, name=name, path=f"{self.name}/{name}")
+            variable.data = array  # itself, not a copy
+            found.append(variable)
+        return found
+
     @property
     def built(self) -> bool:
         """Whether the variables are known."""
@@ -194,8 +215,7 @@ class Optimizer(Configurable):
         if len({id(v) for v in variables}) != len(variables) or not variables:
             raise ArgumentError(f"variables must be at least one, and each once, got {[v.path for v in variables]}")
         old = {id(v): arrays for v, arrays in self._slots_by_variable()}
-        names = [name for block in self._blocks() for name in block]
-        groups = by_dtype(variables, lambda group: FlatVariables(group, names))  # may run out of memory: nothing is changed then
+        groups = by_dtype(variables, lambda group: FlatVariables(group, self._kept_slots))  # may run out of memory: nothing is changed then
         for name, value in self.initial_values.items():
             for group in groups:
                 group.slots[name][...] = value
@@ -212,6 +232,10 @@ class Optimizer(Configurable):
         """`slot_blocks` after those of this class."""
         own = [(AVERAGE,)] * self.use_ema + [(ACCUMULATOR,)] * bool(self.gradient_accumulation_steps)
         return [*own, *self.slot_blocks()]
+
+    @property
+    def _kept_slots(self) -> list[str]:
+        return [name for block in self._blocks() for name in block]
 
     def _slots_by_variable(self) -> list[tuple[Variable, dict[str, Array]]]:
         """Each variable with views of its slots, in the order of `build`."""
@@ -247,7 +271,7 @@ class Optimizer(Configurable):
         """
         if not self.built:
             raise NotBuiltError("this optimizer has no variables yet; call build(variables) first")
-        learning_rate = self.learning_rate
+        learning_rate = current_rate(self._learning_rate, self._iterations)
         with quiet():
             ready = [(group, group.gather()) for group in self._groups]
             if not self.gradient_accumulation_steps or self._accumulate(ready):
@@ -255,7 +279,7 @@ class Optimizer(Configurable):
             if self.use_ema:
                 self._average()
         _constrain(group.variables[i] for group, chosen in ready for i in chosen)
-        self._iterations += 1
+        self._count += 1
 
     def _update(self, ready: Ready, learning_rate: float) -> None:
         """Clip, decay and change the weights that have a gradient."""
@@ -376,11 +400,12 @@ class Optimizer(Configurable):
         "iterations" (every step counts), "learning_rate" (unless it is a schedule), "<slot>/<i>" for variable i of `build`, and the
         `scalars` of the update rule.
         """
-        state: dict[str, Array] = {"iterations": np.array(self._iterations, np.int64)}
-        if isinstance(self._learning_rate, float):
-            state["learning_rate"] = np.array(self._learning_rate)
-        state |= {name: array.copy() for name, array in self._named_slots().items()}
-        return state | {name: np.array(value) for name, value in self.scalars.items()}
+        return {name: array.copy() for name, array in self._state().items()}
+
+    def _state(self) -> dict[str, Array]:
+        """`get_state`, shared."""
+        rate = {"learning_rate": self._learning_rate} if isinstance(self._learning_rate, np.ndarray) else {}
+        return {"iterations": self._count, **rate, **self._named_slots(), **self.scalars}
 
     def _named_slots(self) -> dict[str, Array]:
         """ "<slot>/<i>" -> view, in the order of Keras's files."""
@@ -393,19 +418,15 @@ class Optimizer(Configurable):
         Raises:
             ArgumentError, ShapeError: if something is missing, too much or of another shape; nothing is changed then.
         """
-        targets = self._named_slots()
-        names = {"iterations", *targets, *self.scalars} | ({"learning_rate"} if isinstance(self._learning_rate, float) else set())
-        if set(state) != names:
-            raise ArgumentError(f"state must have the entries {sorted(names)}, got {sorted(state)}")
+        targets = self._state()
+        if set(state) != set(targets):
+            raise ArgumentError(f"state must have the entries {sorted(targets)}, got {sorted(state)}")
         for name, target in targets.items():
             if np.shape(state[name]) != target.shape:
                 raise ShapeError(f"state {name!r} must have shape {target.shape}, got {np.shape(state[name])}")
-        rate = check_number("learning_rate", float(state["learning_rate"])) if "learning_rate" in names else None
-        scalars = {name: check_number(name, float(state[name])) for name in self.scalars}
-        self._iterations = _as_count(int(state["iterations"]))
-        self.scalars = scalars
-        if rate is not None:
-            self._learning_rate = rate
+        for name in {"learning_rate", *self.scalars} & set(targets):
+            check_number(name, float(state[name]))
+        _as_count(int(state["iterations"]))
         for name, target in targets.items():
             target[...] = state[name]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinycnn.errors import ArgumentError, DTypeError
 from tinycnn.optimizers.checks import check_number
 from tinycnn.registry import register
 from tinycnn.saving import configurable
-from tinycnn.saving.configurable import Configurable, serialize
+from tinycnn.saving.configurable import Configurable
 
 __all__ = [
     "CosineDecay",
@@ -250,9 +250,23 @@ class CosineDecayRestarts(LearningRateSchedule):
         return float(self.initial_learning_rate * height)
 
 
-def deserialize(config: Any) -> LearningRateSchedule:
-    """The schedule that a config describes, the inverse of `serialize`. Raises ArgumentError or DTypeError if it describes none."""
-    found = configurable.deserialize("schedule", config)
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+    """{"class_name", "config"} of a schedule."""
+    plain: dict[str, Any] = configurable.serialize(learning_rate_schedule)
+    return plain
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> LearningRateSchedule:
+    """The schedule that a config describes, the inverse of `serialize`.
+
+    Args:
+        config: {"class_name", "config"}.
+        custom_objects: name -> class of your own, beside the registered ones.
+
+    Raises:
+        ArgumentError, DTypeError: it describes none.
+    """
+    found = configurable.deserialize("schedule", config, custom_objects)
     if not isinstance(found, LearningRateSchedule):
         raise DTypeError(f"the config must be that of a learning rate schedule, got {config!r}")
     return found

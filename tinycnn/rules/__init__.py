@@ -8,10 +8,12 @@ from tinycnn.rules import (
     elementwise,
     fused,
     interpolation,
+    inverse,
     linear,
     normalization,
     pooling,
     reductions,
+    running,
     shaping,
 )
 from tinycnn.rules.op import OPS, Op
@@ -26,9 +28,11 @@ __all__ = [
     "elementwise",
     "fused",
     "interpolation",
+    "inverse",
     "linear",
     "normalization",
     "pooling",
     "reductions",
+    "running",
     "shaping",
 ]

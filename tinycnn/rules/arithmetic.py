@@ -9,10 +9,10 @@ import numpy as np
 from tinycnn.kernels.spec import Array, KernelSet
 from tinycnn.rules.op import Broadcast, Gradients, Needs, Op, Shape, broadcast, unbroadcast
 
-__all__ = ["Add", "Divide", "Maximum", "Minimum", "Multiply", "Power", "Subtract", "Where"]
+__all__ = ["Add", "Binary", "Divide", "Maximum", "Minimum", "Multiply", "Power", "Subtract", "Where", "split"]
 
 
-class _Binary(Op):
+class Binary(Op, is_base=True):
     """What the two-operand rules share: the broadcasting shape rule."""
 
     @staticmethod
@@ -20,13 +20,13 @@ class _Binary(Op):
         return broadcast(a, b)
 
 
-def _split(geometry: Broadcast, needs: Needs, da: Any, db: Any) -> Gradients:
+def split(geometry: Broadcast, needs: Needs, da: Any, db: Any) -> Gradients:
     """Sum both gradients back to their operands' shapes; `da` and `db` are callables, run only where needed."""
     a, b = geometry.in_shapes
     return (unbroadcast(da(), a) if needs[0] else None, unbroadcast(db(), b) if needs[1] else None)
 
 
-class Add(_Binary):
+class Add(Binary):
     """a + b"""
 
     @staticmethod
@@ -35,10 +35,10 @@ class Add(_Binary):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: Broadcast, saved: None, dy: Array, needs: Needs) -> Gradients:
-        return _split(geometry, needs, lambda: dy, lambda: dy)
+        return split(geometry, needs, lambda: dy, lambda: dy)
 
 
-class Subtract(_Binary):
+class Subtract(Binary):
     """a - b"""
 
     @staticmethod
@@ -47,10 +47,10 @@ class Subtract(_Binary):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: Broadcast, saved: None, dy: Array, needs: Needs) -> Gradients:
-        return _split(geometry, needs, lambda: dy, lambda: -dy)
+        return split(geometry, needs, lambda: dy, lambda: -dy)
 
 
-class Multiply(_Binary):
+class Multiply(Binary):
     """a * b"""
 
     @staticmethod
@@ -60,10 +60,10 @@ class Multiply(_Binary):
     @staticmethod
     def vjp(k: KernelSet, geometry: Broadcast, saved: Any, dy: Array, needs: Needs) -> Gradients:
         a, b = saved
-        return _split(geometry, needs, lambda: dy * b, lambda: dy * a)
+        return split(geometry, needs, lambda: dy * b, lambda: dy * a)
 
 
-class Divide(_Binary):
+class Divide(Binary):
     """a / b"""
 
     @staticmethod
@@ -74,10 +74,10 @@ class Divide(_Binary):
     @staticmethod
     def vjp(k: KernelSet, geometry: Broadcast, saved: Any, dy: Array, needs: Needs) -> Gradients:
         b, y = saved
-        return _split(geometry, needs, lambda: dy / b, lambda: -dy * y / b)
+        return split(geometry, needs, lambda: dy / b, lambda: -dy * y / b)
 
 
-class Power(_Binary):
+class Power(Binary):
     """a ** b. At a = 0 the gradient for b is 0, the limit from above."""
 
     @staticmethod
@@ -97,10 +97,10 @@ class Power(_Binary):
         def db() -> Array:
             return dy * np.where(a == 0, 0, y * np.log(np.where(a == 0, 1, a)))
 
-        return _split(geometry, needs, da, db)
+        return split(geometry, needs, da, db)
 
 
-class Maximum(_Binary):
+class Maximum(Binary):
     """max(a, b); a tie gives its gradient to a."""
 
     @staticmethod
@@ -109,10 +109,10 @@ class Maximum(_Binary):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: Broadcast, saved: Any, dy: Array, needs: Needs) -> Gradients:
-        return _split(geometry, needs, lambda: dy * saved, lambda: dy * ~saved)
+        return split(geometry, needs, lambda: dy * saved, lambda: dy * ~saved)
 
 
-class Minimum(_Binary):
+class Minimum(Binary):
     """min(a, b); a tie gives its gradient to a."""
 
     @staticmethod
@@ -121,7 +121,7 @@ class Minimum(_Binary):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: Broadcast, saved: Any, dy: Array, needs: Needs) -> Gradients:
-        return _split(geometry, needs, lambda: dy * saved, lambda: dy * ~saved)
+        return split(geometry, needs, lambda: dy * saved, lambda: dy * ~saved)
 
 
 class Where(Op):

@@ -71,8 +71,8 @@ class Op:
     forward: ClassVar[Callable[..., tuple[Any, Any]]]
     vjp: ClassVar[Callable[..., Gradients]]
 
-    def __init_subclass__(cls) -> None:
-        if not cls.__name__.startswith("_"):  # a base shared by a few rules is no op
+    def __init_subclass__(cls, is_base: bool = False) -> None:
+        if not is_base and not cls.__name__.startswith("_"):  # a base shared by a few rules is no op
             OPS[cls.__name__] = cls
 
 

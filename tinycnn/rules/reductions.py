@@ -11,7 +11,7 @@ from tinycnn.errors import ShapeError
 from tinycnn.kernels.spec import Array, KernelSet
 from tinycnn.rules.op import Gradients, Needs, Op, Shape, normalize_axes
 
-__all__ = ["LogSumExp", "Max", "Mean", "Min", "Sum"]
+__all__ = ["LogSumExp", "Max", "Mean", "Min", "Prod", "Sum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,25 @@ class Sum(_Reduction):
     @staticmethod
     def vjp(k: KernelSet, geometry: ReductionGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
         return (_spread(dy, geometry),)
+
+
+class Prod(_Reduction):
+    """product over the axes; each cell's gradient is the product of the others, made without a division"""
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: ReductionGeometry, x: Array) -> tuple[Array, Array]:
+        return x.prod(axis=geometry.axes, dtype=x.dtype).reshape(geometry.out_shape), x
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: ReductionGeometry, x: Array, dy: Array, needs: Needs) -> Gradients:
+        count = len(geometry.axes)
+        moved = np.moveaxis(x, geometry.axes, range(count))
+        lines = moved.reshape(geometry.count, *moved.shape[count:])
+        before, after = np.ones_like(lines), np.ones_like(lines)
+        np.cumprod(lines[:-1], axis=0, out=before[1:])
+        np.cumprod(lines[:0:-1], axis=0, out=after[-2::-1])
+        others = np.moveaxis((before * after).reshape(moved.shape), range(count), geometry.axes)
+        return (others * dy.reshape(geometry.kept_shape),)
 
 
 class Mean(_Reduction):

@@ -14,7 +14,7 @@ from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.kernels.spec import Array, KernelSet
 from tinycnn.rules.op import Broadcast, Gradients, Needs, Op, Shape, normalize_axis, unbroadcast
 
-__all__ = ["BroadcastTo", "Concatenate", "Flip", "GetItem", "Pad", "Reshape", "Stack", "Transpose"]
+__all__ = ["BroadcastTo", "Concatenate", "Flip", "GetItem", "Pad", "Reshape", "Scatter", "Stack", "Transpose"]
 
 
 class Reshape(Op):
@@ -115,12 +115,40 @@ class GetItem(Op):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: IndexGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
-        dx = np.zeros(geometry.in_shape, dy.dtype)
-        if geometry.basic:
-            dx[geometry.index] = dy
-        else:
-            np.add.at(dx, geometry.index, dy)  # an index array may name a cell twice
-        return (dx,)
+        return (_added(geometry.in_shape, geometry, dy),)
+
+
+class Scatter(Op):
+    """the transpose of x[index]: zeros of a shape, to whose cells at `index` those of x are added"""
+
+    @staticmethod
+    def shape(x: Shape, *, shape: Shape, index: Any) -> IndexGeometry:
+        geometry = GetItem.shape(shape, index=index)
+        try:
+            fits = np.broadcast_shapes(x, geometry.out_shape) == geometry.out_shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(f"values must have the shape {geometry.out_shape} of the cells that are written, got {x}")
+        return IndexGeometry(x, shape, index, geometry.basic)
+
+    @staticmethod
+    def forward(k: KernelSet, geometry: IndexGeometry, x: Array) -> tuple[Array, None]:
+        return _added(geometry.out_shape, geometry, x), None
+
+    @staticmethod
+    def vjp(k: KernelSet, geometry: IndexGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
+        return (unbroadcast(np.asarray(dy[geometry.index]), geometry.in_shape),)
+
+
+def _added(shape: Shape, geometry: IndexGeometry, values: Array) -> Array:
+    """Zeros, to whose cells at the index the values are added."""
+    cells = np.zeros(shape, values.dtype)
+    if geometry.basic:
+        cells[geometry.index] = values
+    else:
+        np.add.at(cells, geometry.index, values)  # an index array may name a cell twice
+    return cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from tinycnn.saving.custom import (
 __all__ = [
     "CustomObjectScope",
     "custom_object_scope",
+    "deserialize_keras_object",
     "export_onnx",
     "get_custom_objects",
     "get_registered_name",
@@ -30,15 +31,18 @@ __all__ = [
     "register_keras_serializable",
     "save_model",
     "save_weights",
+    "serialize_keras_object",
 ]
 
 _HOMES = {
+    "deserialize_keras_object": "tinycnn.models.objects",
     "export_onnx": "tinycnn.saving.onnx",
     "load_model": "tinycnn.models",
     "load_onnx": "tinycnn.saving.onnx",
     "load_weights": "tinycnn.models.files",
     "save_model": "tinycnn.models",
     "save_weights": "tinycnn.models.files",
+    "serialize_keras_object": "tinycnn.models.objects",
 }
 
 

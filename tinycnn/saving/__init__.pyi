@@ -3,6 +3,8 @@ from tinycnn.models.files import load_model as load_model
 from tinycnn.models.files import load_weights as load_weights
 from tinycnn.models.files import save_model as save_model
 from tinycnn.models.files import save_weights as save_weights
+from tinycnn.models.objects import deserialize_keras_object as deserialize_keras_object
+from tinycnn.models.objects import serialize_keras_object as serialize_keras_object
 from tinycnn.saving.custom import CustomObjectScope as CustomObjectScope
 from tinycnn.saving.custom import custom_object_scope as custom_object_scope
 from tinycnn.saving.custom import get_custom_objects as get_custom_objects

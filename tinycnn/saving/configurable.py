@@ -15,7 +15,8 @@ import numpy as np
 
 from tinycnn import registry
 from tinycnn.errors import ArgumentError, DataError, DTypeError
-from tinycnn.saving.custom import get_registered_name, get_registered_object
+from tinycnn.random import SeedGenerator
+from tinycnn.saving.custom import get_registered_name, get_registered_object, within
 
 __all__ = ["Configurable", "Placed", "argument_names", "deserialize", "resolve", "serialize"]
 
@@ -87,7 +88,7 @@ def resolve(kind: str, identifier: Any) -> Any:
             return found
         if not isinstance(config, dict):
             raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
-        if not issubclass(found, Configurable):
+        if not hasattr(found, "from_config"):
             raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
         with _placed(config):
             return found.from_config(config)
@@ -134,7 +135,7 @@ def serialize(value: Any) -> Any:
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, Configurable):
+    if isinstance(value, (Configurable, SeedGenerator)):
         return {"class_name": get_registered_name(type(value)), "config": value.get_config()}
     if isinstance(value, (list, tuple)):
         return [serialize(item) for item in value]
@@ -150,12 +151,15 @@ def serialize(value: Any) -> Any:
     raise DTypeError(f"{value!r} cannot be written into a config: only registered classes and functions, numbers, strings and lists can")
 
 
-def deserialize(kind: str, config: Any) -> Any:
+def deserialize(kind: str, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The object of `kind` ("layer", "initializer", ...) that {"class_name": ..., "config": {...}} describes.
+
+    `custom_objects`: name -> class or function of the user's own, beside the registered ones.
 
     Raises:
         ArgumentError: it is no such dict, no such class is registered, or the config does not fit it.
     """
     if not isinstance(config, dict):
         raise ArgumentError(f"the config of a {kind} must be a dict with 'class_name' and 'config', got {config!r}")
-    return resolve(kind, config)
+    with within(custom_objects):
+        return resolve(kind, config)

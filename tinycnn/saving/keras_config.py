@@ -14,14 +14,14 @@ from typing import Any
 
 from tinycnn import registry
 from tinycnn.errors import DataError
-from tinycnn.saving.configurable import Configurable, Placed, argument_names
+from tinycnn.saving.configurable import Placed, argument_names
 from tinycnn.saving.custom import get_registered_name, get_registered_object
 from tinycnn.saving.keras_ops import MODULE, op_from_keras, op_to_keras
 
-__all__ = ["compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
+__all__ = ["MODULES", "compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
 
 #: Where Keras has the classes of each kind.
-_MODULES = {
+MODULES = {
     "constraint": "keras.constraints",
     "initializer": "keras.initializers",
     "layer": "keras.layers",
@@ -30,6 +30,7 @@ _MODULES = {
     "optimizer": "keras.optimizers",
     "regularizer": "keras.regularizers",
     "schedule": "keras.optimizers.schedules",
+    "seed": "keras.random",
 }
 _MODELS = {"Functional": "keras.src.models.functional", "Model": "keras", "Sequential": "keras"}
 
@@ -54,7 +55,7 @@ _RENAMED = {"lr": "learning_rate", ("InputLayer", "batch_input_shape"): "batch_s
 #: Arguments that `Layer` takes without naming them.
 _OF_ALL_LAYERS = {"activity_regularizer", "batch_input_shape", "input_shape", "input_dim"}
 #: Kinds whose `dtype` is left out: they compute in the dtype of what they get.
-_NO_DTYPE = ("constraint", "initializer", "loss", "metric", "regularizer", "schedule", "optimizer")
+_NO_DTYPE = ("constraint", "initializer", "loss", "metric", "regularizer", "schedule", "seed", "optimizer")
 #: The objects in a compile config.
 _COMPILED = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
 _MAX_LAYERS = 10_000
@@ -74,7 +75,7 @@ def _kind(argument: str, outer: str) -> str:
         return "layer"
     if argument == "fn":
         return "loss"
-    return {"learning_rate": "schedule", "optimizer": "optimizer", "loss": "loss"}.get(argument, outer)
+    return {"learning_rate": "schedule", "optimizer": "optimizer", "loss": "loss", "seed": "seed"}.get(argument, outer)
 
 
 # ---- to Keras
@@ -96,7 +97,7 @@ def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str,
     package, _, own = name.rpartition(">")
     if package or name not in registry.names(kind):
         return {"module": package or "builtins", "class_name": own, "config": config, "registered_name": name, **others}
-    module = _MODELS.get(name, _MODULES[kind]) if kind == "layer" else _MODULES[kind]
+    module = _MODELS.get(name, MODULES[kind]) if kind == "layer" else MODULES[kind]
     registered = name if name == "Functional" else None  # as Keras writes it for this one class
     return {
         "module": module,
@@ -172,7 +173,7 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if name not in registry.names(kind):
         raise DataError(f"{who}: tinycnn has no {kind} of this name, and none is registered or among custom_objects")
     cls = registry.lookup(kind, name)
-    if not (isinstance(cls, type) and issubclass(cls, Configurable)):
+    if not hasattr(cls, "from_config"):
         raise DataError(f"{who}: this {kind} cannot be made from a config")
     return {"class_name": name, "config": Placed(_arguments(cls, config, kind, who, place), who), **others}
 
@@ -182,7 +183,7 @@ def _node_from_keras(node: Any, name: str) -> Any:
     kwargs = node.get("kwargs") if isinstance(node, Mapping) else None
     if not isinstance(kwargs, Mapping) or "training" not in kwargs or name in _TELL_TRAINING:
         return node
-    default = name.startswith("Random") or name in ("CenterCrop", "Resizing")
+    default = name.startswith("Random") or name in ("CenterCrop", "CutMix", "MixUp", "Resizing")
     kept = kwargs["training"] is not default
     return {**node, "kwargs": {key: value for key, value in kwargs.items() if key != "training" or kept}}
 

@@ -14,14 +14,34 @@ __all__ = ["MODULE", "op_from_keras", "op_to_keras"]
 MODULE = "keras.src.ops"
 #: Where Keras has the classes that are not in its module `numpy`.
 _HOMES = {
-    "core": ("cast", "stop_gradient"),
-    "math": ("erf", "logsumexp", "rsqrt"),
-    "nn": (
-        *("average_pool", "binary_crossentropy", "categorical_crossentropy", "conv", "depthwise_conv", "elu", "leaky_relu", "log_softmax"),
-        *("max_pool", "one_hot", "relu", "sigmoid", "softmax", "softplus", "sparse_categorical_crossentropy"),
-    ),
+    "core": "convert_to_tensor cast scatter scatter_update slice slice_update stop_gradient unstack",
+    "image": """
+        affine_transform crop_images extract_patches gaussian_blur hsv_to_rgb pad_images resize rgb_to_grayscale rgb_to_hsv sobel_edges
+        ssim""",
+    "linalg": "norm",
+    "math": "erf erfc in_top_k logsumexp rsqrt segment_sum top_k",
+    "nn": """
+        adaptive_average_pool adaptive_max_pool average_pool binary_crossentropy categorical_crossentropy celu conv conv_transpose
+        depth_to_space depthwise_conv elu fold gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid
+        log_softmax max_pool moments normalize one_hot psnr relu relu6 selu separable_conv sigmoid silu soft_shrink softmax softplus
+        softsign space_to_depth sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax squareplus tanh_shrink
+        threshold unfold""",
 }
-_ONLY_HERE = ("affine", "batch_normalization", "batch_normalization_training", "bias_activation", "dropout", "ones", "zeros")
+#: Functions that Keras has not, or only as functions.
+ONLY_HERE = """
+    affine batch_normalization batch_normalization_training bias_activation convert_to_numpy dropout dtype empty eye from_dlpack identity
+    is_tensor layer_normalization ones rms_normalization shape standardize tri zeros"""
+#: Classes that are spelt otherwise.
+_SPELT = {
+    "allclose": "AllClose",
+    "hsv_to_rgb": "HSVToRGB",
+    "isin": "IsIn",
+    "psnr": "PSNR",
+    "rgb_to_grayscale": "RGBToGrayscale",
+    "rgb_to_hsv": "RGBToHSV",
+    "searchsorted": "SearchSorted",
+    "ssim": "SSIM",
+}
 _ALIASES = {"Absolute": "abs", "TrueDivide": "divide"}
 #: An op is run once to find out the shape of its result: repeats, widths and sizes in a file must not make that large.
 _MAX_PRODUCT = 1 << 24
@@ -33,24 +53,25 @@ def _product(value: Any) -> float:
     return math.prod(map(_product, parts)) if parts else max(1.0, abs(value)) if isinstance(value, (int, float)) else 1.0
 
 
-def _class_name(function: str) -> str:
-    return "".join(part.capitalize() for part in function.split("_"))
+def class_of(function: str) -> str:
+    """The name of Keras's class for a function of `ops`."""
+    return _SPELT.get(function) or "".join(part.capitalize() for part in function.split("_"))
 
 
 def op_to_keras(config: Mapping[str, Any]) -> dict[str, Any]:
     """Module, class and config of an Operation. Raises DTypeError if Keras has no such op."""
     function = config["function"]
-    if function in _ONLY_HERE:
+    if function in ONLY_HERE.split():
         raise DTypeError(f"the operation {config['name']!r} cannot be written into a file: Keras has no op {function!r}")
-    home = next((module for module, functions in _HOMES.items() if function in functions), "numpy")
-    name = _class_name(function)
+    home = next((module for module, functions in _HOMES.items() if function in functions.split()), "numpy")
+    name = class_of(function)
     arguments = {key: value for key, value in config["arguments"].items() if value is not None}
     return {"module": f"{MODULE}.{home}", "class_name": name, "config": {"name": config["name"], **arguments}, "registered_name": name}
 
 
 def op_from_keras(class_name: str, config: Mapping[str, Any], who: str) -> dict[str, Any]:
     """The config of an Operation. Raises DataError if tinycnn has no such op."""
-    known = {_class_name(name): name for name in registry.names("operation")} | _ALIASES
+    known = {class_of(name): name for name in registry.names("operation")} | _ALIASES
     if class_name not in known:
         raise DataError(f"{who}: tinycnn has no op of this name")
     arguments = {key: value for key, value in config.items() if key != "name" and value is not None and (key, value) != ("sparse", False)}

@@ -7,10 +7,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinycnn.config import floatx
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.ops.convert import convert_to_numpy, integers
 
-__all__ = ["normalize", "to_categorical"]
+__all__ = ["normalize", "standardize_dtype", "to_categorical"]
+
+_DTYPES = ("bool", "float16", "float32", "float64", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """The name of a dtype, such as "float32": of NumPy's, of PyTorch's, of Python's bool, int (int32) and float (float32), or a name.
+
+    None is `config.floatx`.
+
+    Raises:
+        ArgumentError: it is no dtype of real numbers.
+    """
+    if dtype is None:
+        return floatx()
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
+    name = {"int": "int32", "float": "float32"}.get(name, name)
+    if name not in _DTYPES:
+        raise ArgumentError(f"dtype must be one of {', '.join(_DTYPES)}, got {dtype!r}")
+    return str(name)
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[np.float64]:

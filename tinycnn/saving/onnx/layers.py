@@ -67,6 +67,20 @@ def _repeat_vector(b: Builder, layer: Any, x: Value) -> Value:
     return b.apply("Expand", [wide, b.integers([1, layer.n, 1], "shape")], layer.compute_output_shape(x.shape))
 
 
+def _time_distributed(b: Builder, layer: Any, x: Value) -> Value:
+    """Batch and time as one batch."""
+    steps, shape = x.shape[1], x.shape[2:]
+    merged = b.apply("Reshape", [b.ordered(x), b.integers([-1, *_known(shape)], "shape")], (None, *shape))
+    y = convert_layer(b, layer.layer, [merged])
+    return b.apply("Reshape", [b.ordered(y), b.integers([-1, *_known((steps, *y.shape[1:]))], "shape")], (x.shape[0], steps, *y.shape[1:]))
+
+
+def _known(shape: Shape) -> list[int]:
+    if None in shape:
+        raise Unsupported(f"unknown sizes {shape}")
+    return [int(n) for n in shape if n is not None]
+
+
 # ---- weights
 def _dense(b: Builder, layer: Any, x: Value) -> Value:
     kernel = b.weight(layer, "kernel", layer.kernel.numpy())
@@ -246,6 +260,7 @@ _LAYERS: dict[str, Any] = {
     "Average": _merge("Mean"),
     "BatchNormalization": _batch_normalization,
     "Concatenate": _concatenate,
+    "CutMix": _same,
     "Dense": _dense,
     "Dot": _dot,
     "Dropout": _same,
@@ -260,15 +275,24 @@ _LAYERS: dict[str, Any] = {
     "LeakyReLU": lambda b, layer, x: relu(b, x, layer.negative_slope),
     "Maximum": _merge("Max"),
     "Minimum": _merge("Min"),
+    "MixUp": _same,
     "Multiply": _multiply,
     "Normalization": _normalization,
     "PReLU": _prelu,
     "Permute": _permute,
     "RMSNormalization": _rms_normalization,
     "RandomBrightness": _same,
+    "RandomColorJitter": _same,
     "RandomContrast": _same,
+    "RandomErasing": _same,
     "RandomFlip": _same,
+    "RandomGaussianBlur": _same,
+    "RandomGrayscale": _same,
+    "RandomHue": _same,
     "RandomRotation": _same,
+    "RandomSaturation": _same,
+    "RandomSharpness": _same,
+    "RandomShear": _same,
     "RandomTranslation": _same,
     "RandomZoom": _same,
     "ReLU": lambda b, layer, x: relu(b, x, layer.negative_slope, layer.max_value, layer.threshold),
@@ -279,5 +303,6 @@ _LAYERS: dict[str, Any] = {
     "SpatialDropout1D": _same,
     "SpatialDropout2D": _same,
     "Subtract": _merge("Sub"),
+    "TimeDistributed": _time_distributed,
     "UnitNormalization": _unit_normalization,
 }

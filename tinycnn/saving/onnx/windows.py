@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn.geometry import conv2d_geometry
+from tinycnn.ops.patches import adaptive_windows
 from tinycnn.saving.onnx.activations import activate
 from tinycnn.saving.onnx.builder import Builder, Order, Unsupported, Value, channels_front, straight
 
@@ -269,7 +270,39 @@ def _fitted(b: Builder, layer: Any, x: Value, kind: str) -> Value:
     return _resized(b, layer, x, _spatial(layer, x), (), (layer.height, layer.width), kind)
 
 
+def _adaptive_pooling(write: Any) -> Any:
+    """`write` one axis after the other: (builder, name, axis, its cells in each window, the windows' sizes, rank) -> name."""
+
+    def convert(b: Builder, layer: Any, x: Value) -> Value:
+        name, shape = b.ordered(x), layer.compute_output_shape(x.shape)
+        for axis in _spatial(layer, x):
+            size = x.shape[axis]
+            if size is None:
+                raise Unsupported("windows over images of unknown size")
+            name = write(b, name, axis, *adaptive_windows(size, shape[axis]), len(shape))
+        return Value(name, shape, straight(len(shape)))
+
+    return convert
+
+
+def _adaptive_mean(b: Builder, name: str, axis: int, taps: Any, sizes: Any, rank: int) -> str:
+    weights = np.zeros((taps.max() + 1, len(sizes)), b.dtype)
+    np.add.at(weights, (taps, np.arange(len(sizes))), (np.arange(len(taps))[:, None] < sizes) / sizes)
+    letters = "abcd"[:rank]
+    equation = f"{letters},{letters[axis]}z->{letters.replace(letters[axis], 'z')}"
+    return b.node("Einsum", name, b.constant(weights, "windows"), equation=equation)
+
+
+def _adaptive_max(b: Builder, name: str, axis: int, taps: Any, sizes: Any, rank: int) -> str:
+    cells = b.node("Gather", name, b.constant(taps.astype(np.int64), "windows"), axis=axis)
+    return b.reduced("ReduceMax", cells, [axis], False)
+
+
 WINDOWS: dict[str, Any] = {
+    "AdaptiveAveragePooling1D": _adaptive_pooling(_adaptive_mean),
+    "AdaptiveAveragePooling2D": _adaptive_pooling(_adaptive_mean),
+    "AdaptiveMaxPooling1D": _adaptive_pooling(_adaptive_max),
+    "AdaptiveMaxPooling2D": _adaptive_pooling(_adaptive_max),
     "AveragePooling1D": _pooling("AveragePool"),
     "AveragePooling2D": _pooling("AveragePool"),
     "CenterCrop": _center_crop,
