@@ -169,3 +169,17 @@ def test_the_package_shows_its_names() -> None:
     assert set(tinycnn.__all__) <= set(dir(tinycnn))
     with pytest.raises(AttributeError, match="nothing_here"):
         tinycnn.nothing_here  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_gradient_that_backward_is_given_is_neither_changed_nor_kept(dtype):
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    for root in (x, x + 0.0, x.reshape(3, 2), ops.transpose(x), ops.matmul(x, np.eye(3))):
+        x.zero_grad()
+        gradient = np.arange(6, dtype=dtype).reshape(root.shape)
+        before = gradient.copy()
+        root.backward(gradient)
+        root_gradient = np.array(x.grad)
+        np.testing.assert_array_equal(gradient, before)
+        gradient[...] = 7
+        np.testing.assert_array_equal(x.grad, root_gradient)

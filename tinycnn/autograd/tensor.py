@@ -230,7 +230,7 @@ class Tensor:
                 raise ShapeError(f"backward() of a tensor of shape {self.shape} needs a gradient of that shape")
             seed = np.ones(self.shape, self.dtype)
         else:
-            seed = np.array(as_supported_array(gradient), dtype=self.dtype)
+            seed = as_supported_array(gradient).astype(self.dtype, copy=False)  # no vjp writes into it
             if seed.shape != self.shape:
                 raise ShapeError(f"gradient must have the tensor's shape {self.shape}, got {seed.shape}")
         if self.node is None:
