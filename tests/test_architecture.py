@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0,
     "version": 0,
     "config": 0,
+    "checks": 0,
     "random": 0,
     "geometry": 0,
     "registry": 0,

@@ -11,8 +11,9 @@ from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.config import epsilon
 from tinycnn.errors import ShapeError
-from tinycnn.losses.crossentropy import check_smoothing, logits_if_known
+from tinycnn.losses.crossentropy import logits_if_known
 from tinycnn.losses.loss import LossFunctionWrapper, Reduction
+from tinycnn.losses.settings import check_smoothing
 from tinycnn.losses.targets import align, like_output, one_hot_rows, takes
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -115,7 +116,6 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         name: str = "binary_focal_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_smoothing(label_smoothing)
         settings: dict[str, Any] = {
             "apply_class_balancing": apply_class_balancing,
             "alpha": alpha,
@@ -142,7 +142,6 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         name: str = "categorical_focal_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_smoothing(label_smoothing)
         settings: dict[str, Any] = {
             "alpha": alpha,
             "gamma": gamma,

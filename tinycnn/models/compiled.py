@@ -7,7 +7,8 @@ from typing import Any
 
 from tinycnn import optimizers
 from tinycnn.autograd import no_grad
-from tinycnn.data import ArrayData, check_count, pack
+from tinycnn.checks import check_count
+from tinycnn.data import ArrayData, pack
 from tinycnn.errors import ArgumentError, NotBuiltError
 from tinycnn.layers import KerasTensor, Layer
 from tinycnn.layers.shapes import Shape
@@ -62,7 +63,7 @@ class Compiled(Layer):
         Raises:
             ArgumentError, DTypeError: naming the argument; what was compiled before stays.
         """
-        check_count(steps_per_execution, "steps_per_execution")
+        check_count("steps_per_execution", steps_per_execution)
         if jit_compile not in ("auto", True, False):
             raise ArgumentError(f"jit_compile must be 'auto', True or False, got {jit_compile!r}")
         if run_eagerly and jit_compile is True:

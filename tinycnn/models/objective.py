@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from tinycnn import losses, metrics
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, DTypeError, ShapeError
+from tinycnn.config import floatx
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError, TinyCNNError, shown
 from tinycnn.losses import Loss, LossFunctionWrapper
-from tinycnn.metrics import Mean, Metric
+from tinycnn.losses.settings import is_own
+from tinycnn.metrics import Mean, MeanMetricWrapper, Metric
 from tinycnn.saving.configurable import serialize
 
 __all__ = ["Objective"]
@@ -34,11 +37,16 @@ class _Output:
     #: The mean of this output's own loss; only models with several outputs report it.
     mean: Mean
 
+    @property
+    def kinds(self) -> list[type[Metric]]:
+        """What the metrics are."""
+        return [type(metric) for metric, _ in self.metrics]
+
 
 class Objective:
     """Loss, loss weights and metrics of a model.
 
-    What the user gave is kept as it is until the outputs are known (`resolve`): "accuracy" means another metric for one-hot targets than
+    Which metric a name stands for is found when the outputs are known (`resolve`): "accuracy" means another one for one-hot targets than
     for class numbers.
 
     Args:
@@ -46,13 +54,16 @@ class Objective:
         loss_weights: for several outputs a list or a dict of numbers; default 1.
         metrics: a list of anything `metrics.get` takes; for several outputs a list of such lists, or a dict by output name.
         weighted_metrics: the same, for metrics that use the sample weights.
+
+    Raises:
+        ArgumentError, DTypeError: for an unknown name, a config that does not fit, or what is none of these.
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
         self._loss = _each(loss, _as_loss)
         self._loss_weights = _each(loss_weights, _as_weight)
-        self._metrics = metrics
-        self._weighted_metrics = weighted_metrics
+        self._metrics = _each(metrics, lambda part: _each(part, _as_metric))
+        self._weighted_metrics = _each(weighted_metrics, lambda part: _each(part, _as_metric))
         self._outputs: list[_Output] = []
         self._resolved_for: Any = None
         self._total = Mean(name="loss")
@@ -90,6 +101,8 @@ class Objective:
     def resolve(self, names: Sequence[str], targets: Sequence[NDArray[Any]], predictions: Sequence[Shape]) -> None:
         """Fit losses and metrics to the outputs, and check that the targets fit them. An error leaves everything as it was.
 
+        tinycnn's own metrics are tried on one sample, for each new form of the data.
+
         Args:
             names: of the outputs.
             targets: y, one array for each output, of any number of samples.
@@ -117,8 +130,15 @@ class Objective:
             found += [(metrics.resolve(m, *shapes), True) for m in _listed(weighted[i])]
             weight = 1.0 if weights[i] is None else weights[i]
             outputs.append(_Output(all_losses[i], weight, found, Mean(name=f"{name}_loss")))
+        same = [output.kinds for output in outputs] == [output.kinds for output in self._outputs]
+        if same:  # as for images of another size: what is gathered goes on
+            outputs = self._outputs
+        for output, target, prediction in zip(outputs, targets, predictions, strict=True):
+            for metric, _ in output.metrics:
+                _try(metric, target, prediction)
         self._outputs, self._resolved_for = outputs, key
-        self._name_results(names)
+        if not same:
+            self._name_results(names)
 
     @property
     def shapes(self) -> list[list[list[int]]] | None:
@@ -195,6 +215,33 @@ def _as_loss(identifier: Any) -> Loss | None:
     """An instance of Loss, from anything that Keras takes."""
     found = losses.get(identifier)
     return found if found is None or isinstance(found, Loss) else LossFunctionWrapper(found)
+
+
+def _as_metric(identifier: Any) -> Any:
+    """A metric of a class or a config; a name, which must be known, and a function as they are."""
+    if identifier is None or (isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc")):
+        return identifier
+    found = metrics.get(identifier)
+    if not callable(found):
+        raise DTypeError(f"metrics must hold names, metrics or functions, got {shown(identifier)}")
+    return identifier if isinstance(identifier, str) else found
+
+
+def _try(metric: Metric, targets: NDArray[Any], prediction: Shape) -> None:
+    """Raise if `metric` cannot take such targets and outputs: a copy of it notes the first sample, twice.
+
+    A function or a class of the user's own is not called before there are true outputs.
+    """
+    made_of = [type(metric), metric.fn] if isinstance(metric, MeanMetricWrapper) else [type(metric)]
+    sizes = prediction[1:]
+    if not len(targets) or None in sizes or not all(map(is_own, made_of)):
+        return
+    try:
+        with np.errstate(all="ignore"):
+            copy.deepcopy(metric).update_state(np.repeat(targets[:1], 2, axis=0), np.zeros((2, *sizes), floatx()))
+    except (TinyCNNError, ValueError) as error:
+        kind = type(error) if isinstance(error, TinyCNNError) else ShapeError
+        raise kind(f"metric {metric.name!r} cannot take the targets and outputs, tried with two samples: {error}") from None
 
 
 def _as_weight(value: Any) -> float | None:

@@ -11,7 +11,8 @@ from tinycnn.autograd import Tensor, no_grad
 from tinycnn.callbacks import Callback, CallbackList, History, ProgbarLogger
 from tinycnn.callbacks.backup_and_restore import Resumption
 from tinycnn.callbacks.progbar_logger import resolve_verbose
-from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream
+from tinycnn.checks import check_count
+from tinycnn.data import Batch, Batches, Epochs, is_stream
 from tinycnn.errors import ArgumentError
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.generators import GeneratorMethods
@@ -102,8 +103,8 @@ class Trainer(GeneratorMethods, Steps):
             NotBuiltError: the model is not compiled.
         """
         self._compiled("fit", needs_loss=not self._has_own("train"))
-        check_count(epochs, "epochs")
-        check_count(initial_epoch, "initial_epoch", least=0)
+        check_count("epochs", epochs)
+        check_count("initial_epoch", initial_epoch, least=0)
         if (
             not isinstance(validation_freq, (int, Sequence))
             or isinstance(validation_freq, str)
@@ -116,7 +117,7 @@ class Trainer(GeneratorMethods, Steps):
         if validation_batch_size is None:
             validation_batch_size = batch_size
         else:
-            check_count(validation_batch_size, "validation_batch_size")
+            check_count("validation_batch_size", validation_batch_size)
         with undone_on_error(self):
             feed = self._feed("train", class_weight, check_finite)
             validation = None

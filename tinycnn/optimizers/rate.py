@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from tinycnn.optimizers.checks import check_number
+from tinycnn.checks import check_number
 from tinycnn.optimizers.schedules import LearningRateSchedule
 from tinycnn.saving.configurable import resolve
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn import ops, random
-from tinycnn.data.batches import check_count
+from tinycnn.checks import check_count
 from tinycnn.errors import ArgumentError, DataError
 from tinycnn.ops.convert import integers
 from tinycnn.ops.image import INTERPOLATIONS
@@ -135,12 +135,12 @@ def image_dataset_from_directory(
     """
     pillow()
     mode = check_color_mode(color_mode)
-    check_count(batch_size, "batch_size")
+    check_count("batch_size", batch_size)
     sizes = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     if len(sizes) != 2:
         raise ArgumentError(f"image_size must be an int or a pair (height, width), got {image_size!r}")
     for size in sizes:
-        check_count(size, "image_size")
+        check_count("image_size", size)
     if interpolation not in INTERPOLATIONS:
         raise ArgumentError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
     if label_mode not in ("int", "categorical", "binary", None):
@@ -188,7 +188,7 @@ def _check_split(validation_split: float | None, subset: str | None, shuffle: bo
         raise ArgumentError(f"validation_split and subset must be given together, got {validation_split!r} and {subset!r}")
     if validation_split is not None and not 0 < validation_split < 1:
         raise ArgumentError(f"validation_split must be between 0 and 1, got {validation_split!r}")
-    if seed is not None and not 0 <= check_count(seed, "seed", least=0) < 2**32:
+    if seed is not None and not 0 <= check_count("seed", seed, least=0) < 2**32:
         raise ArgumentError(f"seed must be from 0 to 2**32 - 1, got {seed!r}")
     if validation_split is not None and shuffle and seed is None and subset != "both":
         raise ArgumentError("seed must be given with validation_split, or else training and validation would share pictures")
