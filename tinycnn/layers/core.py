@@ -99,7 +99,8 @@ class Dropout(RandomLayer):
     Args:
         rate: in [0, 1).
         noise_shape: the shape of the random mask, which is broadcast; None in it stands for the inputs' own size. Default: all of theirs.
-        seed: int >= 0, for a random sequence of the layer's own; default: `tinycnn.random`'s.
+        seed: int >= 0, for a random sequence of the layer's own: layers of one seed drop the same cells, call by call, and a copy begins
+            anew. Default: `tinycnn.random`'s, which `utils.set_random_seed` restarts.
         **kwargs: of `Layer`.
 
     Raises:
