@@ -1,8 +1,9 @@
-"""Checks of plain arguments: numbers, counts and flags."""
+"""Checks of plain arguments: numbers, counts, flags and paths."""
 
 from __future__ import annotations
 
 import math
+import os
 from numbers import Real
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from tinycnn.errors import ArgumentError, DTypeError, shown
 
-__all__ = ["check_count", "check_flag", "check_int", "check_number", "check_numbers"]
+__all__ = ["check_count", "check_flag", "check_int", "check_number", "check_numbers", "check_path"]
 
 
 def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, *, open_end: bool = False) -> float:
@@ -55,3 +56,13 @@ def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_, int)) or value not in (0, 1):
         raise DTypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
+
+
+def check_path(name: str, path: Any) -> str:
+    """`path`, a string or an `os.PathLike`, as a string; DTypeError naming it otherwise, ArgumentError if it is empty."""
+    found = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(found, str):
+        raise DTypeError(f"{name} must be a path, got {shown(path)}")
+    if not found or "\0" in found:
+        raise ArgumentError(f"{name} must be a path, got {found!r}")
+    return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinycnn.callbacks.callback import Callback, Logs
+from tinycnn.checks import check_path
 
 __all__ = ["CSVLogger"]
 
@@ -29,12 +30,13 @@ class CSVLogger(Callback):
         append: add to an existing file, whose first line stays the header.
 
     Raises:
+        ArgumentError, DTypeError: filename is no path.
         OSError: the file cannot be written.
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
-        self.filename = Path(filename)
+        self.filename = Path(check_path("filename", filename))
         self.separator = separator
         self.append = append
         self._columns: list[str] | None = None

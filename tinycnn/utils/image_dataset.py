@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn import ops, random
-from tinycnn.checks import check_count
+from tinycnn.checks import check_count, check_path
 from tinycnn.errors import ArgumentError, DataError
 from tinycnn.ops.convert import integers
 from tinycnn.ops.image import INTERPOLATIONS
@@ -157,7 +157,9 @@ def image_dataset_from_directory(
     img_to_array(ops.image.resize(np.zeros((1, 1, 1), np.float32), **resize).numpy(), data_format)
     read = functools.partial(_read, mode=mode, data_format=data_format, resize=resize)
 
-    paths, numbers, names = _index(Path(directory).expanduser(), None if label_mode is None else labels, class_names, follow_links)
+    paths, numbers, names = _index(
+        Path(check_path("directory", directory)).expanduser(), None if label_mode is None else labels, class_names, follow_links
+    )
     rows = None if numbers is None or names is None else _rows(numbers, names, label_mode)
     if verbose:
         print(f"Found {len(paths)} files" + ("." if names is None else f" belonging to {len(names)} classes."))
