@@ -119,5 +119,5 @@ class ModelCheckpoint(MonitorCallback):
         known = {**(logs or {}), "epoch": self._epoch + 1} | ({} if batch is None else {"batch": batch + 1})
         try:
             return self.filepath.format(**known)
-        except (KeyError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ArgumentError(f"filepath {self.filepath!r} cannot be filled from {', '.join(known)}: {error}") from None

@@ -160,8 +160,11 @@ class TensorBoard(Callback):
 
 
 def _add_scalars(writer: Any, tag: str, values: Mapping[str, Any], step: int) -> None:
+    """A scalar for each value; of a metric with several values one for each, numbered."""
     for name, value in values.items():
-        writer.add_scalar(tag.format(name), float(value), step)
+        numbers = np.atleast_1d(value)
+        for i, number in enumerate(numbers):
+            writer.add_scalar(tag.format(name if len(numbers) == 1 else f"{name}_{i}"), float(number), step)
 
 
 def _images(weights: NDArray[Any]) -> NDArray[Any] | None:
