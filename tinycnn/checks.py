@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 from numbers import Real
 from typing import Any
@@ -39,9 +40,12 @@ def check_numbers(name: str, values: Any, low: float = 0.0, high: float = math.i
 
 def check_int(name: str, value: Any) -> int:
     """`value` as an int; DTypeError naming it otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise DTypeError(f"{name} must be an int, got {shown(value)}")
-    return int(value)
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise DTypeError(f"{name} must be an int, got {shown(value)}")
 
 
 def check_count(name: str, value: Any, least: int = 1) -> int:

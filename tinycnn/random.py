@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tinycnn.errors import ArgumentError, DTypeError
 
 #: What `ops.random` holds.
-_ON_TENSORS = ("categorical", "dropout", "normal", "randint", "shuffle", "truncated_normal", "uniform")
+_ON_TENSORS = ("beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle", "truncated_normal", "uniform")
 
 __all__ = ["SeedGenerator", "generator", "get_state", "next_seed", "set_seed", "set_state", "standard_normal_within", *_ON_TENSORS]
 
@@ -64,7 +64,7 @@ class SeedGenerator:
         self.seed = seed
         self.name = name or "seed_generator"
         #: The seed, and how many were drawn.
-        self.state: NDArray[np.uint64] = np.array([next_seed() if seed is None else _check(seed), 0], np.uint64)
+        self.state: NDArray[np.uint64] = np.array([next_seed() if seed is None else _check(seed) % 2**64, 0], np.uint64)
 
     def next(self) -> NDArray[np.uint64]:
         """The next seed: two numbers, `state` as it was before."""
@@ -94,6 +94,10 @@ def __getattr__(name: str) -> Any:
     if name not in _ON_TENSORS:
         raise AttributeError(f"module 'tinycnn.random' has no attribute {name!r}")
     return getattr(importlib.import_module("tinycnn.ops.random"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def _check(seed: int) -> int:

@@ -124,8 +124,11 @@ class Sequential(Stepwise):
     # ---- running it
     def _taken(self, args: Any, kwargs: dict[str, Any], training: bool | None) -> tuple[tuple[Any, ...], dict[str, Any], bool | None]:
         args, kwargs, training = super()._taken(args, kwargs, training)
-        if self._drawn_tensors and args and isinstance(args[0], (list, tuple)) and len(args[0]) == 1:  # as `predict` takes it
-            args = (args[0][0], *args[1:])
+        if self._drawn_tensors and args:  # as `predict` takes it
+            if isinstance(args[0], (list, tuple)) and len(args[0]) == 1:
+                args = (args[0][0], *args[1:])
+            elif isinstance(args[0], dict) and list(args[0]) == self.input_names:
+                args = (args[0][self.input_names[0]], *args[1:])
         return args, kwargs, training
 
     def _make_steps(self, fuses: bool) -> list[Step]:
