@@ -172,3 +172,15 @@ def test_means_go_on_over_images_of_several_sizes() -> None:
     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     expected = np.mean([(model.predict(x, verbose=0).argmax(-1) == y).mean() for x, y in batches])
     assert model.evaluate(stream(), verbose=0)[1] == pytest.approx(expected)
+
+
+def test_names_and_order_are_keras_3_15s() -> None:
+    x = Input((4,))
+    model = Model(x, [Dense(1, name="a")(x), Dense(3, activation="softmax", name="b")(x)])
+    weighted = [["mae", "mae"], ["accuracy", "sparse_top_k_categorical_accuracy"]]
+    model.compile("sgd", ["mse", "sparse_categorical_crossentropy"], metrics=[["mae", "mae"], ["accuracy"]], weighted_metrics=weighted)
+    result = model.evaluate(X, [X[:, 0], LABELS % 3], verbose=0, return_dict=True)
+    expected = ["loss", "a_loss", "b_loss", "a_mae", "a_mae_1", "b_accuracy", "a_weighted_mae", "a_weighted_mae_1", "b_weighted_accuracy"]
+    assert list(result) == [*expected, "b_sparse_top_k_categorical_accuracy"]
+    model = classifier("mse", metrics=["mae"], weighted_metrics=["mae", "mse"])
+    assert list(model.evaluate(X, ONE_HOT, verbose=0, return_dict=True)) == ["loss", "mae", "weighted_mae", "mse"]

@@ -150,18 +150,21 @@ class Objective:
         self.resolve(names, [np.zeros((0, *target), np.int64) for target, _ in shapes], [(None, *output) for _, output in shapes])
 
     def _name_results(self, names: Sequence[str]) -> None:
-        """Who reports under which name; several outputs put their own names first."""
+        """Who reports under which name: several outputs put theirs first; a name that is taken gets "weighted_" or a number."""
         named: dict[str, Metric] = {"loss": self._total}
         if len(names) > 1:
             named |= {f"{name}_loss": o.mean for name, o in zip(names, self._outputs, strict=True) if o.loss is not None}
-        for name, output in zip(names, self._outputs, strict=True):
-            for metric, _ in output.metrics:
-                stem = key = f"{name}_{metric.name}" if len(names) > 1 else metric.name
-                count = 1
-                while key in named:
-                    key = f"{stem}_{count}"
-                    count += 1
-                named[key] = metric
+        prefixes = [f"{name}_" if len(names) > 1 else "" for name in names]
+        found = [(p, metric, weighted) for p, output in zip(prefixes, self._outputs, strict=True) for metric, weighted in output.metrics]
+        for prefix, metric, weighted in sorted(found, key=lambda item: item[2]):  # as Keras has them, those with weights last
+            stem = prefix + metric.name
+            if weighted and stem in named:
+                stem = f"{prefix}weighted_{metric.name}"
+            key, count = stem, 1
+            while key in named:
+                key = f"{stem}_{count}"
+                count += 1
+            named[key] = metric
         self._named = named
         self._means = list(named.values())
 

@@ -15,7 +15,7 @@ from tinycnn.checks import check_number
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.optimizers.clipping import clip_norm, clip_value
 from tinycnn.optimizers.flat import FlatVariables, by_dtype
-from tinycnn.optimizers.rate import as_rate, current_rate
+from tinycnn.optimizers.rate import RateNow, as_rate, current_rate
 from tinycnn.optimizers.schedules import LearningRateSchedule
 from tinycnn.saving.configurable import Configurable, serialize
 
@@ -141,9 +141,9 @@ class Optimizer(Configurable):
 
     # ---- learning rate and counters
     @property
-    def learning_rate(self) -> float:
+    def learning_rate(self) -> RateNow:
         """The rate of the next step. It can be set, to a number or a schedule."""
-        return current_rate(self._learning_rate, self._iterations)
+        return RateNow(current_rate(self._learning_rate, self._iterations), self._assign_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
@@ -152,8 +152,11 @@ class Optimizer(Configurable):
             raise ArgumentError("learning_rate is a schedule here: set another schedule, not a number")
         self._learning_rate = rate
 
+    def _assign_rate(self, value: Rate) -> None:
+        self.learning_rate = value
+
     @property
-    def lr(self) -> float:
+    def lr(self) -> RateNow:
         """The old name of `learning_rate`."""
         return self.learning_rate
 
@@ -248,7 +251,7 @@ class Optimizer(Configurable):
         """
         if not self.built:
             raise NotBuiltError("this optimizer has no variables yet; call build(variables) first")
-        learning_rate = self.learning_rate
+        learning_rate = float(self.learning_rate)
         ready = [(group, group.gather()) for group in self._groups]
         if not self.gradient_accumulation_steps or self._accumulate(ready):
             self._update(ready, learning_rate)
@@ -381,6 +384,14 @@ class Optimizer(Configurable):
             state["learning_rate"] = np.array(self._learning_rate)
         state |= {name: array.copy() for name, array in self._named_slots().items()}
         return state | {name: np.array(value) for name, value in self.scalars.items()}
+
+    @property
+    def variables(self) -> list[Variable]:
+        """What `get_state` gives, as Variables that are read only."""
+        found = [Variable(array, trainable=False, name=name, path=f"{self.name}/{name}") for name, array in self.get_state().items()]
+        for variable in found:
+            variable.data.flags.writeable = False
+        return found
 
     def _named_slots(self) -> dict[str, Array]:
         """ "<slot>/<i>" -> view, in the order of Keras's files."""

@@ -6,11 +6,36 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinycnn.checks import check_number
 from tinycnn.optimizers.schedules import LearningRateSchedule
 from tinycnn.saving.configurable import resolve
 
-__all__ = ["as_rate", "current_rate"]
+__all__ = ["RateNow", "as_rate", "current_rate"]
+
+
+class RateNow(float):
+    """A learning rate as it is now: a float that answers to what Keras's scripts say to a variable, `numpy()` and `assign(value)`."""
+
+    def __new__(cls, value: float, assign: Callable[[Any], None]) -> RateNow:
+        rate = super().__new__(cls, value)
+        rate.assign = assign
+        return rate
+
+    #: Sets the learning rate of the optimizer that it is of.
+    assign: Callable[[Any], None]
+
+    def numpy(self) -> np.float64:
+        """The number, as NumPy has it."""
+        return np.float64(self)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """As a plain float, beside which float32 arrays stay float32."""
+        return getattr(ufunc, method)(*[float(x) if isinstance(x, RateNow) else x for x in inputs], **kwargs)
+
+    def __reduce__(self) -> Any:
+        return float, (float(self),)
 
 
 def as_rate(rate: Any) -> float | Callable[..., float]:
