@@ -12,6 +12,7 @@ from tinycnn.data import ArrayData, pack
 from tinycnn.errors import ArgumentError, NotBuiltError
 from tinycnn.layers import KerasTensor, Layer
 from tinycnn.layers.shapes import Shape
+from tinycnn.losses.settings import is_own
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.fusion import Step
 from tinycnn.models.objective import Objective
@@ -110,12 +111,19 @@ class Compiled(Layer):
             self._compiled("fit", needs_loss=False).resolve_shapes(self._names_of_outputs(len(shapes)), shapes)
 
     def _compiled(self, method: str, needs_loss: bool = True) -> Objective:
-        """The objective; NotBuiltError if there is none, or nothing to minimise where that is needed."""
+        """The objective; NotBuiltError if there is none, or surely nothing to minimise where that is needed."""
         if self._objective is None:
             raise NotBuiltError(f"{method}() needs a compiled model: call compile(optimizer, loss) first")
-        if needs_loss and not self._objective.has_loss():
+        if needs_loss and not self._objective.has_loss() and not self._may_add_losses():
             raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
         return self._objective
+
+    def _may_add_losses(self) -> bool:
+        """Whether there are regularizers, or layers of the user's own, which may call `add_loss`."""
+        return any(
+            not is_own(type(layer)) or any(name.endswith("_regularizer") and value is not None for name, value in vars(layer).items())
+            for layer in self.walk()
+        )
 
     # ---- data
     def _known_shapes(self) -> dict[Any, list[Shape]]:

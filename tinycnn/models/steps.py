@@ -113,6 +113,10 @@ class Steps(Compiled):
         """Whether a "train" or "test" step is other than the default."""
         return self._overrides(f"{kind}_step", "compute_loss", "compute_metrics")
 
+    def _is_spelt_out(self, kind: str) -> bool:
+        """Whether a "train" or "test" step is done by the method: it is other than the default, or all losses are those that layers add."""
+        return self._has_own(kind) or (self._objective is not None and not self._objective.has_loss())
+
     def _own_step(self, kind: str, batch: Batch) -> dict[str, Any]:
         """`train_step` or `test_step` on a batch."""
         data = _data(batch)
@@ -138,7 +142,7 @@ class Steps(Compiled):
         if self._overrides(f"{kind}_step"):
             admit = _anything
         else:
-            only_inputs = kind == "predict" or self._has_own(kind)
+            only_inputs = kind == "predict" or self._is_spelt_out(kind)
             admit = functools.partial(self._admit_inputs if only_inputs else self._admit_targets, self._known_shapes())
         return Feed(admit, self.input_names, self.output_names, np.dtype(self.dtype), class_weight, finite)
 

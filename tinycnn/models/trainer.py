@@ -212,8 +212,8 @@ class Trainer(GeneratorMethods, Steps):
         return resumption.batches
 
     def _step(self, kind: str) -> Step:
-        """What runs for each batch: the quick way, unless this model has a step of its own."""
-        if self._has_own(kind):
+        """What runs for each batch: the quick way, unless this model has a step of its own, or no loss but those that layers add."""
+        if self._is_spelt_out(kind):
             return functools.partial(self._own_step, kind)
         return self._train_step if kind == "train" else self._test_step
 
