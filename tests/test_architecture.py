@@ -43,6 +43,7 @@ FLOORS = {
     "wrappers": 5,
     "testing": 5,
     "profiler": 5,
+    "backend": 5,
     "bench": 6,
     "cli": 6,
     "__main__": 6,
