@@ -192,6 +192,32 @@ def test_data_comes_in_the_form_it_was_given_in() -> None:
     np.testing.assert_array_equal(alone.numpy(), X)
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_inputs_and_nothing_else(count: int) -> None:
+    """A siamese network: what looks like (x, y, sample_weight) are three inputs."""
+
+    class Triplet(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = Dense(2)
+
+        def call(self, inputs: Any) -> Any:
+            assert len(inputs) == count
+            return [self.dense(x) for x in inputs]
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            assert y is sample_weight is None
+            return ops.mean(ops.square(y_pred[0] - y_pred[1]))
+
+    model = Triplet()
+    model.compile("sgd")
+    inputs = [X, X + 1, X - 1][:count]
+    first = model.fit(inputs, verbose=0).history["loss"][0]
+    assert model.evaluate(inputs, verbose=0) < first
+    assert [p.shape for p in model.predict(inputs, verbose=0)] == [(N, 2)] * count
+    assert isinstance(model.train_on_batch(inputs), float)
+
+
 def test_wrong_steps_are_named() -> None:
     class Silent(Sequential):
         def train_step(self, data):

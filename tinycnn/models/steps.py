@@ -33,7 +33,8 @@ class Steps(Compiled):
         """Forward, loss, backward and update for one batch.
 
         Args:
-            data: x, (x, y) or (x, y, sample_weight), as much as `fit` was given; Tensors, or lists or dicts of them.
+            data: x, (x, y) or (x, y, sample_weight), as much as `fit` was given; Tensors, or lists or dicts of them. A list of inputs
+                alone is (x,).
 
         Returns:
             Name -> value, what callbacks and the History get. An epoch's are those of its last batch.
@@ -182,7 +183,7 @@ def _data(batch: Batch) -> Any:
     """A batch as `train_step` gets it."""
     x = inputs_of(batch)
     if not batch.y:
-        return x
+        return pack_x_y_sample_weight(x)
     y = pack([Tensor.wrap(a) for a in batch.y], batch.y_structure)
     if all(w is None for w in batch.weights):
         return x, y
