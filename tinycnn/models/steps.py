@@ -145,7 +145,8 @@ class Steps(Compiled):
         else:
             only_inputs = kind == "predict" or self._is_spelt_out(kind)
             admit = functools.partial(self._admit_inputs if only_inputs else self._admit_targets, self._known_shapes())
-        return Feed(admit, self.input_names, self.output_names, np.dtype(self.dtype), class_weight, finite)
+        shapes = [tensor.shape for tensor in self.inputs]
+        return Feed(admit, self.input_names, self.output_names, shapes, np.dtype(self.dtype), class_weight, finite)
 
     def _objective_of(self, method: str) -> Objective:
         return self._compiled(method, needs_loss=False)
