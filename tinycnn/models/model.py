@@ -15,6 +15,7 @@ from tinycnn.models import files
 from tinycnn.models.summary import print_summary
 from tinycnn.models.trainer import Trainer
 from tinycnn.saving import weights_files
+from tinycnn.saving.custom import within
 
 if TYPE_CHECKING:
     from tinycnn.models.functional import Functional
@@ -49,17 +50,22 @@ class Model(Trainer):
         Functional.__init__(cast("Functional", self), *args, **kwargs)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """A new model: of the form that a functional model's config has, or with the arguments of a subclass.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: name -> class or function of your own, beside the registered ones.
 
         Raises:
             ArgumentError: the config does not fit.
         """
         from tinycnn.models.functional import Functional
 
-        if cls is Model or "input_layers" in config:
-            return Functional.from_graph(config, cls)
-        return super().from_config(config)
+        with within(custom_objects):
+            if cls is Model or "input_layers" in config:
+                return Functional.from_graph(config, cls)
+            return super().from_config(config)
 
     @property
     def layers(self) -> list[Layer]:
