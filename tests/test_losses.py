@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinycnn import Tensor, activations, losses
+from tinycnn import Tensor, activations, losses, metrics, registry
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError, TinyCNNError
 from tinycnn.losses import Loss, LossFunctionWrapper
+from tinycnn.losses.settings import check_setting
 from tinycnn.testing import check_grads
 
 ONE_HOT = np.array([[0, 1, 0], [0, 0, 1]], np.float32)
@@ -290,3 +292,16 @@ def test_a_config_holds_registered_functions_only() -> None:
 
     with pytest.raises(DTypeError, match="cannot be written into a config"):
         losses.serialize(LossFunctionWrapper(huber))
+
+
+def test_each_setting_has_its_check() -> None:
+    """Of the functions that wrappers take: a new one must say what it may be."""
+    functions = [registry.lookup("loss", name) for name in registry.names("loss")]
+    functions += [
+        getattr(metrics, name) for name in metrics.__all__ if name.islower() and name not in ("get", "deserialize", "resolve", "serialize")
+    ]
+    for function in functions:
+        if inspect.isfunction(function):
+            for name, parameter in list(inspect.signature(function).parameters.items())[2:]:
+                if parameter.default is not inspect.Parameter.empty:
+                    check_setting(name, parameter.default)

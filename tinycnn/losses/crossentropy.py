@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.losses.loss import LossFunctionWrapper, Reduction
-from tinycnn.losses.settings import check_settings, check_smoothing
+from tinycnn.losses.settings import check_setting
 from tinycnn.losses.targets import align, class_numbers, like_output, one_hot_rows, takes
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, floats, integers
 from tinycnn.registry import register
@@ -58,7 +58,7 @@ def categorical_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    check_smoothing(label_smoothing)
+    check_setting("label_smoothing", label_smoothing)
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "softmax", axis)
     y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     if label_smoothing:
@@ -113,7 +113,7 @@ def binary_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    check_smoothing(label_smoothing)
+    check_setting("label_smoothing", label_smoothing)
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "sigmoid")
     y_true, y_pred = align(y_true, y_pred)
     if label_smoothing:
@@ -139,7 +139,7 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
     Raises:
         ShapeError, DTypeError, ArgumentError: if the shapes do not fit, labels are not whole or out of range, or q is out of range.
     """
-    check_settings(categorical_generalized_cross_entropy, {"q": q})
+    check_setting("q", q)
     (y_pred,) = floats(y_pred)
     class_numbers(convert_to_numpy(y_true), y_pred.shape)
     labels = integers(convert_to_numpy(y_true), "y_true").reshape(y_pred.shape[:-1])

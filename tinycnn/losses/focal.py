@@ -13,7 +13,7 @@ from tinycnn.config import epsilon
 from tinycnn.errors import ShapeError
 from tinycnn.losses.crossentropy import logits_if_known
 from tinycnn.losses.loss import LossFunctionWrapper, Reduction
-from tinycnn.losses.settings import check_smoothing
+from tinycnn.losses.settings import check_setting
 from tinycnn.losses.targets import align, like_output, one_hot_rows, takes
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -47,7 +47,7 @@ def binary_focal_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    check_smoothing(label_smoothing)
+    check_setting("label_smoothing", label_smoothing)
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "sigmoid")
     y_true, y_pred = align(y_true, y_pred)
     if label_smoothing:
@@ -84,7 +84,7 @@ def categorical_focal_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    check_smoothing(label_smoothing)
+    check_setting("label_smoothing", label_smoothing)
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "softmax", axis)
     y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     if y_true.shape != y_pred.shape:

@@ -10,7 +10,7 @@ from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.config import epsilon
 from tinycnn.losses.loss import LossFunctionWrapper, PlainLoss, Reduction
-from tinycnn.losses.settings import check_settings
+from tinycnn.losses.settings import check_setting
 from tinycnn.losses.targets import align, like_output, takes
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -74,7 +74,7 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     Raises:
         ShapeError, ArgumentError: if the shapes differ or delta is not positive.
     """
-    check_settings(huber, {"delta": delta})
+    check_setting("delta", delta)
     y_true, y_pred = align(y_true, y_pred)
     error = y_pred - y_true
     size = ops.abs(error)

@@ -11,12 +11,7 @@ from typing import Any
 from tinycnn.checks import check_count, check_flag, check_int, check_number, check_numbers
 from tinycnn.errors import ArgumentError
 
-__all__ = ["check_settings", "check_smoothing", "is_own"]
-
-
-def check_smoothing(label_smoothing: float) -> None:
-    """ArgumentError or DTypeError unless it is a number from 0 to 1."""
-    check_number("label_smoothing", label_smoothing, 0, 1)
+__all__ = ["check_setting", "check_settings", "is_own"]
 
 
 def _ints(name: str, value: Any) -> None:
@@ -52,6 +47,11 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 }
 
 
+def check_setting(name: str, value: Any) -> None:
+    """Raise ArgumentError or DTypeError unless `value` can be the setting of this name."""
+    _CHECKS[name](name, value)
+
+
 def is_own(thing: Any) -> bool:
     """Whether a function or a class is tinycnn's own, and not a user's."""
     return str(getattr(thing, "__module__", "")).startswith("tinycnn.")
@@ -67,8 +67,10 @@ def check_settings(function: Callable[..., Any], settings: Mapping[str, Any]) ->
         return
     try:
         inspect.signature(function).bind(None, None, **settings)
+    except ValueError:  # a function in C, which shows no signature
+        return
     except TypeError as error:
         raise ArgumentError(f"{getattr(function, '__name__', function)} cannot take the settings {list(settings)}: {error}") from None
     if is_own(function):
         for name, value in settings.items():
-            _CHECKS[name](name, value)
+            check_setting(name, value)

@@ -101,7 +101,7 @@ class Objective:
     def resolve(self, names: Sequence[str], targets: Sequence[NDArray[Any]], predictions: Sequence[Shape]) -> None:
         """Fit losses and metrics to the outputs, and check that the targets fit them. An error leaves everything as it was.
 
-        tinycnn's own metrics are tried on one sample, for each new form of the data.
+        tinycnn's own metrics are tried on a sample, once for each form of the data.
 
         Args:
             names: of the outputs.
@@ -224,7 +224,12 @@ def _as_metric(identifier: Any) -> Any:
     """A metric of a class or a config; a name, which must be known, and a function as they are."""
     if identifier is None or (isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc")):
         return identifier
-    found = metrics.get(identifier)
+    try:
+        found = metrics.get(identifier)
+    except TypeError as error:
+        if isinstance(error, TinyCNNError):
+            raise
+        raise ArgumentError(f"metrics: {shown(identifier)} cannot be made without arguments ({error})") from None
     if not callable(found):
         raise DTypeError(f"metrics must hold names, metrics or functions, got {shown(identifier)}")
     return identifier if isinstance(identifier, str) else found
