@@ -185,3 +185,24 @@ def test_names_and_order_are_keras_3_15s() -> None:
     assert list(result) == [*expected, "b_sparse_top_k_categorical_accuracy"]
     model = classifier("mse", metrics=["mae"], weighted_metrics=["mae", "mse"])
     assert list(model.evaluate(X, ONE_HOT, verbose=0, return_dict=True)) == ["loss", "mae", "weighted_mae", "mse"]
+
+
+@pytest.mark.parametrize("shape", [(N, 3), (N, 1, 1), (N, CLASSES)])
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", None])
+def test_weights_that_do_not_fit_are_named_before_anything_changes(shape: tuple[int, ...], loss: str | None) -> None:
+    x = Input((4,))
+    inner = BatchNormalization()(x)
+    model = Model(x, [Dense(CLASSES, activation="softmax", name="a")(inner), Dense(1, name="b")(inner)])
+    model.compile("adam", [loss, "mse"], weighted_metrics=[["accuracy"], []])
+    before = [w.tobytes() for w in model.get_weights()]
+    for use in (
+        lambda w: model.fit(X, [LABELS, X[:, 0]], sample_weight=w, verbose=0),
+        lambda w: model.train_on_batch(X, [LABELS, X[:, 0]], sample_weight=w),
+        lambda w: model.evaluate(X, [LABELS, X[:, 0]], sample_weight=w, verbose=0),
+    ):
+        with pytest.raises(errors.ShapeError, match="sample_weight must have the leading axes"):
+            use([np.ones(shape), None])
+        assert [w.tobytes() for w in model.get_weights()] == before
+        assert not model.optimizer.built
+        assert not any(metric.result() for metric in model.metrics)
+    model.fit(X, [LABELS, X[:, 0]], sample_weight=[np.ones((N, 1)), np.ones(N)], verbose=0)

@@ -149,7 +149,9 @@ class Compiled(Layer):
             raise ArgumentError("y must be given")
         with contextlib.nullcontext() if known else undone_on_error(self):
             shapes = self._admit_inputs(known, data)
-            self._compiled("fit").resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
+            objective = self._compiled("fit")
+            objective.resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
+            objective.check_weights(data.y, shapes, data.weights)
 
     def _names_of_outputs(self, count: int) -> list[str]:
         """The names of so many outputs; made up where the model does not know them."""

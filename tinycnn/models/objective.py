@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn import losses, metrics
-from tinycnn.autograd import Tensor
+from tinycnn.autograd import Tensor, no_grad
 from tinycnn.config import floatx
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError, TinyCNNError, shown
 from tinycnn.losses import Loss, LossFunctionWrapper
 from tinycnn.losses.settings import is_own
-from tinycnn.metrics import Mean, MeanMetricWrapper, Metric
+from tinycnn.metrics import Mean, Metric
 from tinycnn.saving.configurable import serialize
 
 __all__ = ["Objective"]
@@ -66,6 +66,7 @@ class Objective:
         self._weighted_metrics = _each(weighted_metrics, lambda part: _each(part, _as_metric))
         self._outputs: list[_Output] = []
         self._resolved_for: Any = None
+        self._weighed_for: Any = None
         self._total = Mean(name="loss")
         self._named: dict[str, Metric] = {"loss": self._total}
         self._means: list[Any] = [self._total]
@@ -139,6 +140,20 @@ class Objective:
         self._outputs, self._resolved_for = outputs, key
         if not same:
             self._name_results(names)
+
+    def check_weights(self, targets: Sequence[NDArray[Any]], predictions: Sequence[Shape], weights: Sequence[NDArray[Any] | None]) -> None:
+        """Raise ShapeError unless sample weights fit losses and metrics, after `resolve`: tried on a sample, once for each form of them."""
+        key = tuple((t.shape[1:], p[1:], None if w is None else w.shape[1:]) for t, p, w in zip(targets, predictions, weights, strict=True))
+        if key == self._weighed_for:
+            return
+        for output, target, prediction, weight in zip(self._outputs, targets, predictions, weights, strict=True):
+            if weight is not None:
+                if output.loss is not None and _is_own(output.loss) and None not in prediction[1:]:
+                    with no_grad(), np.errstate(all="ignore"):
+                        output.loss(*_two_samples(target, prediction), _two(weight))
+                for metric in [metric for metric, weighted in output.metrics if weighted]:
+                    _try(metric, target, prediction, weight)
+        self._weighed_for = key
 
     @property
     def shapes(self) -> list[list[list[int]]] | None:
@@ -235,18 +250,28 @@ def _as_metric(identifier: Any) -> Any:
     return identifier if isinstance(identifier, str) else found
 
 
-def _try(metric: Metric, targets: NDArray[Any], prediction: Shape) -> None:
-    """Raise if `metric` cannot take such targets and outputs: a copy of it notes the first sample, twice.
+def _is_own(thing: Loss | Metric) -> bool:
+    """Whether it is tinycnn's own: a function or a class of the user's is not called before there are true outputs."""
+    return is_own(type(thing)) and is_own(getattr(thing, "fn", type(thing)))
 
-    A function or a class of the user's own is not called before there are true outputs.
-    """
-    made_of = [type(metric), metric.fn] if isinstance(metric, MeanMetricWrapper) else [type(metric)]
-    sizes = prediction[1:]
-    if not len(targets) or None in sizes or not all(map(is_own, made_of)):
+
+def _two(rows: NDArray[Any]) -> NDArray[Any]:
+    """The first row, twice."""
+    return np.repeat(rows[:1], 2, axis=0)
+
+
+def _two_samples(targets: NDArray[Any], prediction: Shape) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The first target, twice, and outputs of 0."""
+    return _two(targets), np.zeros((2, *(n or 0 for n in prediction[1:])), floatx())
+
+
+def _try(metric: Metric, targets: NDArray[Any], prediction: Shape, weight: NDArray[Any] | None = None) -> None:
+    """Raise if `metric` cannot take such targets, outputs and weights: a copy of it notes two samples."""
+    if not len(targets) or None in prediction[1:] or not _is_own(metric):
         return
     try:
         with np.errstate(all="ignore"):
-            copy.deepcopy(metric).update_state(np.repeat(targets[:1], 2, axis=0), np.zeros((2, *sizes), floatx()))
+            copy.deepcopy(metric).update_state(*_two_samples(targets, prediction), None if weight is None else _two(weight))
     except (TinyCNNError, ValueError) as error:
         kind = type(error) if isinstance(error, TinyCNNError) else ShapeError
         raise kind(f"metric {metric.name!r} cannot take the targets and outputs, tried with two samples: {error}") from None
