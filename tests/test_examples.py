@@ -5,11 +5,13 @@ import runpy
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tinycnn.datasets import fashion_mnist, synthetic_fashion
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "fashion_mnist.py"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLE = EXAMPLES / "fashion_mnist.py"
 
 
 @pytest.fixture
@@ -55,3 +57,31 @@ def test_the_tutorial_runs(tmp_path, monkeypatch, capsys):
     assert accuracy > 0.25
     assert len(names["val_accuracy"]) == 2
     assert names["fashion_train"].history["loss"][-1] < names["fashion_train"].history["loss"][0]
+
+
+@pytest.mark.usefixtures("small_data")
+def test_grad_cam_runs(tmp_path, monkeypatch):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    script = tmp_path / "grad_cam.py"
+    script.write_text((EXAMPLES / "grad_cam.py").read_text(encoding="utf-8").replace("epochs = 3", "epochs = 1"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = runpy.run_path(str(script))
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+    assert (tmp_path / "grad_cam.png").stat().st_size > 10_000
+    assert names["slopes"].shape == names["features"].shape == (10, 7, 7, 128)
+    assert names["heat"].shape == (10, 28, 28)
+    assert names["heat"].max() > 0
+    inside, step = names["inside"], 1e-4
+    rest = inside.layers[inside.layers.index(inside.get_layer("features")) + 1 :]
+
+    def score(features):
+        for layer in rest:
+            features = layer(features)
+        return float((features.numpy() * np.eye(10)[names["classes"]]).sum())
+
+    features, along = names["features"].numpy(), np.sign(names["slopes"])
+    change = (score(features + step * along) - score(features - step * along)) / (2 * step)
+    assert change == pytest.approx(np.abs(names["slopes"]).sum(), rel=0.02)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinycnn import Tensor, activations, losses
+from tinycnn import Tensor, activations, losses, metrics, registry
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError, TinyCNNError
 from tinycnn.losses import Loss, LossFunctionWrapper
+from tinycnn.losses.settings import check_setting
 from tinycnn.testing import check_grads
 
 ONE_HOT = np.array([[0, 1, 0], [0, 0, 1]], np.float32)
@@ -209,14 +211,22 @@ def test_names() -> None:
 def test_bad_settings() -> None:
     for make, message in (
         (lambda: losses.MeanSquaredError(reduction="average"), "reduction must be None or one of"),
-        (lambda: losses.CategoricalCrossentropy(label_smoothing=1.5), "label_smoothing must be from 0 to 1"),
-        (lambda: losses.BinaryCrossentropy(label_smoothing=-1), "label_smoothing must be from 0 to 1"),
+        (lambda: losses.CategoricalCrossentropy(label_smoothing=1.5), "label_smoothing must be a finite number from 0 to 1"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=-1), "label_smoothing must be a finite number from 0 to 1"),
         (lambda: losses.Huber(delta=0), "delta must be > 0"),
-        (lambda: losses.BinaryFocalCrossentropy(label_smoothing=2), "label_smoothing must be from 0 to 1"),
-        (lambda: losses.CategoricalFocalCrossentropy(label_smoothing=2), "label_smoothing must be from 0 to 1"),
+        (lambda: losses.BinaryFocalCrossentropy(label_smoothing=2), "label_smoothing must be a finite number from 0 to 1"),
+        (lambda: losses.CategoricalFocalCrossentropy(label_smoothing=2), "label_smoothing must be a finite number from 0 to 1"),
         (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1), "q must be between 0 and 1"),
+        (lambda: losses.Huber(delta="a"), "delta must be a number, got 'a'"),
+        (lambda: losses.Dice(axis="a"), "axis must be an int, got 'a'"),
+        (lambda: losses.Tversky(alpha=[0.5, None]), "alpha must be a number, got None"),
+        (lambda: losses.CategoricalFocalCrossentropy(gamma=-1), "gamma must be a finite number >= 0"),
+        (lambda: losses.CategoricalFocalCrossentropy(from_logits=2), "from_logits must be True or False, got 2"),
+        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5), "ignore_class must be an int, got 0.5"),
+        (lambda: losses.LossFunctionWrapper("mse", delta=1), r"mean_squared_error cannot take the settings \['delta'\]"),
+        (lambda: losses.LossFunctionWrapper(lambda y_true, y_pred: y_pred, delta=1), "<lambda> cannot take the settings"),
     ):
-        with pytest.raises(ArgumentError, match=message):
+        with pytest.raises((ArgumentError, DTypeError), match=message):
             make()
 
 
@@ -282,3 +292,16 @@ def test_a_config_holds_registered_functions_only() -> None:
 
     with pytest.raises(DTypeError, match="cannot be written into a config"):
         losses.serialize(LossFunctionWrapper(huber))
+
+
+def test_each_setting_has_its_check() -> None:
+    """Of the functions that wrappers take: a new one must say what it may be."""
+    functions = [registry.lookup("loss", name) for name in registry.names("loss")]
+    functions += [
+        getattr(metrics, name) for name in metrics.__all__ if name.islower() and name not in ("get", "deserialize", "resolve", "serialize")
+    ]
+    for function in functions:
+        if inspect.isfunction(function):
+            for name, parameter in list(inspect.signature(function).parameters.items())[2:]:
+                if parameter.default is not inspect.Parameter.empty:
+                    check_setting(name, parameter.default)

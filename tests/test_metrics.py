@@ -297,28 +297,52 @@ def test_right_and_wrong_targets_of_several_batches() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("Precision", {"thresholds": 1.5}, "thresholds must be from 0 to 1, got 1.5"),
-        ("Recall", {"thresholds": [0.5, None]}, "thresholds must be from 0 to 1"),
-        ("Precision", {"top_k": 0}, "top_k must be an int >= 1 or None, got 0"),
-        ("Recall", {"class_id": -1}, "class_id must be an int >= 0 or None, got -1"),
-        ("PrecisionAtRecall", {"recall": 2}, "recall must be from 0 to 1, got 2"),
+        ("Precision", {"thresholds": 1.5}, "thresholds must be a finite number from 0 to 1, got 1.5"),
+        ("Recall", {"thresholds": [0.5, None]}, "thresholds must be a number, got None"),
+        ("Recall", {"thresholds": []}, "thresholds must hold at least one number"),
+        ("Precision", {"top_k": 0}, "top_k must be an int >= 1, got 0"),
+        ("Recall", {"class_id": -1}, "class_id must be an int >= 0, got -1"),
+        ("Recall", {"name": 3}, "name must be a string or None, got 3"),
+        ("PrecisionAtRecall", {"recall": 2}, "recall must be a finite number from 0 to 1, got 2"),
         ("SensitivityAtSpecificity", {"specificity": 0.5, "num_thresholds": 0}, "num_thresholds must be an int >= 1, got 0"),
         ("AUC", {"num_thresholds": 1}, "num_thresholds must be an int >= 2, got 1"),
         ("AUC", {"curve": "roc curve"}, "curve must be one of ROC, PR, PRGAIN, got 'roc curve'"),
         ("AUC", {"summation_method": "sum"}, "summation_method must be one of"),
         ("AUC", {"num_labels": 3}, "num_labels is for multi_label=True only"),
+        ("AUC", {"multi_label": True, "num_labels": 3, "label_weights": [1, 2]}, "label_weights must have 3 numbers"),
+        ("AUC", {"label_weights": "ab"}, "label_weights must be a number, got 'ab'"),
+        ("AUC", {"thresholds": "ab"}, "thresholds must be a number, got 'ab'"),
+        ("AUC", {"from_logits": "no"}, "from_logits must be True or False, got 'no'"),
         ("F1Score", {"average": "mean"}, "average must be None, 'micro', 'macro' or 'weighted', got 'mean'"),
         ("F1Score", {"threshold": 0}, "threshold must be above 0"),
-        ("FBetaScore", {"beta": -1}, "beta must be > 0, got -1"),
+        ("F1Score", {"threshold": "a"}, "threshold must be a number, got 'a'"),
+        ("FBetaScore", {"beta": -1}, "beta must be a finite number >= 0, got -1"),
+        ("FBetaScore", {"beta": 0}, "beta must be > 0, got 0"),
         ("IoU", {"num_classes": 2, "target_class_ids": [2]}, "target_class_ids must be class numbers from 0 to 1"),
+        ("IoU", {"num_classes": 2, "target_class_ids": ["a"]}, "target_class_ids must be an int >= 0, got 'a'"),
+        ("IoU", {"num_classes": 2, "target_class_ids": 0, "axis": "last"}, "axis must be an int, got 'last'"),
+        ("IoU", {"num_classes": 2, "target_class_ids": [0], "ignore_class": 0.5}, "ignore_class must be an int, got 0.5"),
+        ("IoU", {"num_classes": 2, "target_class_ids": [0], "sparse_y_true": "no"}, "sparse_y_true must be True or False"),
+        ("MeanIoU", {"num_classes": "2"}, "num_classes must be an int >= 1, got '2'"),
+        ("BinaryIoU", {"threshold": "half"}, "threshold must be a number, got 'half'"),
+        ("BinaryAccuracy", {"threshold": "half"}, "threshold must be a number, got 'half'"),
+        ("CosineSimilarity", {"axis": 0.5}, "axis must be an int, got 0.5"),
+        ("CategoricalCrossentropy", {"label_smoothing": 7}, "label_smoothing must be a finite number from 0 to 1, got 7"),
+        ("CategoricalCrossentropy", {"from_logits": "maybe"}, "from_logits must be True or False, got 'maybe'"),
+        ("SparseCategoricalCrossentropy", {"ignore_class": "void"}, "ignore_class must be an int, got 'void'"),
+        ("TopKCategoricalAccuracy", {"k": "3"}, "k must be an int >= 1, got '3'"),
+        ("MeanMetricWrapper", {"fn": "mse", "k": 3}, r"mean_squared_error cannot take the settings \['k'\]"),
         ("MeanIoU", {"num_classes": 0}, "num_classes must be an int >= 1, got 0"),
         ("R2Score", {"class_aggregation": "mean"}, "class_aggregation must be None"),
         ("R2Score", {"num_regressors": -1}, "num_regressors must be an int >= 0"),
     ],
 )
 def test_bad_arguments(name: str, arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ArgumentError, match=message):
+    """In a constructor, and so in a file's config, too; not with the first data."""
+    with pytest.raises((ArgumentError, DTypeError), match=message):
         getattr(metrics, name)(**arguments)
+    with pytest.raises((ArgumentError, DTypeError), match=message):
+        metrics.get({"class_name": name, "config": arguments})
 
 
 def test_arrays_that_do_not_fit() -> None:

@@ -96,9 +96,7 @@ _HOMES = {
     "Variable": "tinycnn.ops",
     "from_dlpack": "tinycnn.ops",
     "no_grad": "tinycnn.autograd",
-    **dict.fromkeys(
-        ("available_backends", "backend", "get_num_threads", "set_num_threads", "show_config", "use_backend"), "tinycnn.kernels.select"
-    ),
+    **dict.fromkeys(("available_backends", "get_num_threads", "set_num_threads", "show_config", "use_backend"), "tinycnn.kernels.select"),
 }
 
 

@@ -81,7 +81,7 @@ class SeedGenerator:
         self.seed = seed
         self.name = name or "seed_generator"
         #: The seed, and how many were drawn.
-        self.state: NDArray[np.uint64] = np.array([next_seed() if seed is None else _check(seed), 0], np.uint64)
+        self.state: NDArray[np.uint64] = np.array([next_seed() if seed is None else _check(seed) % 2**64, 0], np.uint64)
 
     def next(self) -> NDArray[np.uint64]:
         """The next seed: two numbers, `state` as it was before."""
@@ -111,6 +111,10 @@ def __getattr__(name: str) -> Any:
     if name not in _ON_TENSORS:
         raise AttributeError(f"module 'tinycnn.random' has no attribute {name!r}")
     return getattr(importlib.import_module("tinycnn.ops.random"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def _check(seed: int) -> int:

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 MODULES = (
     "models", "layers", "losses", "metrics", "optimizers", "optimizers.schedules", "callbacks", "activations", "initializers",
     "regularizers", "constraints", "ops", "ops.image", "autograd", "data", "datasets", "utils", "saving", "wrappers", "config", "errors",
-    "profiler", "random", "testing",
+    "backend", "profiler", "random", "testing",
 )  # fmt: skip
 
 LANGUAGES = {".py": "python", ".c": "c", ".h": "c", ".def": "c", ".toml": "toml", ".md": "markdown", ".sh": "bash"}

@@ -492,21 +492,34 @@ def test_no_graph_under_no_grad() -> None:
         assert not Dense(1)(np.ones((2, 3), np.float32)).requires_grad
 
 
-@pytest.mark.parametrize(("layer", "name"), [(Dense(3), "kernel"), (Conv2D(3, 3), "bias"), (BatchNormalization(), "moving_mean")])
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        (Dense(3), "kernel"),
+        (Conv2D(3, 3), "bias"),
+        (BatchNormalization(), "moving_mean"),
+        (layers.DepthwiseConv2D(3), "kernel"),
+        (layers.SeparableConv2D(3, 3), "depthwise_kernel"),
+        (layers.SeparableConv1D(3, 3), "pointwise_kernel"),
+        (layers.PReLU(), "alpha"),
+    ],
+)
 def test_a_weight_that_is_not_there_yet(layer, name):
     with pytest.raises(NotBuiltError, match=f"is not built yet, so it has no {name}: call it on data"):
         getattr(layer, name)
     assert not hasattr(layer, name)
     assert getattr(layer, name, 5) == 5
-    layer(np.ones((1, 4, 4, 2), np.float32))
+    layer(np.ones((1, 4, 2) if isinstance(layer, layers.SeparableConv1D) else (1, 4, 4, 2), np.float32))
     assert isinstance(getattr(layer, name), Variable)
-    with pytest.raises(AttributeError, match="object has no attribute 'pointwise_kernel'"):
-        _ = layer.pointwise_kernel
 
 
 def test_layers_that_never_have_a_kernel_say_so_plainly():
     with pytest.raises(AttributeError, match="'Flatten' object has no attribute 'kernel'"):
         _ = Flatten().kernel
+    with pytest.raises(AttributeError, match="'SeparableConv2D' object has no attribute 'kernel'"):
+        _ = layers.SeparableConv2D(3, 3).kernel
+    with pytest.raises(AttributeError, match="'ELU' object has no attribute 'gamma'"):
+        _ = layers.ELU().gamma
 
 
 def test_a_call_that_returns_nothing():

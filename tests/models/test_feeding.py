@@ -227,3 +227,33 @@ def test_a_list_of_images_is_no_batch() -> None:
     model.compile("sgd", "mse")
     with pytest.raises(errors.ShapeError, match=r"x has 40 arrays, the model has 1 input: \["):
         model.fit([np.zeros((4, 4, 1), np.float32)] * 40, np.zeros((40, 1)), verbose=0)
+
+
+# ---- a last axis of size 1
+@pytest.mark.parametrize("functional", [False, True])
+def test_gray_images_without_channels_are_images(functional: bool, tmp_path: Path) -> None:
+    images = np.sin(np.arange(N * 16)).reshape(N, 4, 4).astype(np.float32)
+    mapped = np.memmap(tmp_path / "x.bin", np.float32, "w+", shape=images.shape)
+    mapped[:] = images
+    results = []
+    for x in (images[..., None], images, mapped, images[..., None, None]):
+        set_random_seed(0)
+        x_in = Input((4, 4, 1))
+        model = Model(x_in, Dense(1)(Flatten()(x_in))) if functional else Sequential([x_in, Flatten(), Dense(1)])
+        model.compile("adam", "mse")
+        results.append((*trained(model, x, LABELS, batch_size=5), model.predict(x, verbose=0).tolist()))
+    for result in results[1:]:
+        same(result, results[0])
+        assert result[2] == results[0][2]
+    for wrong in (images[:, :3], images[..., None, None, None], images[:, 0]):
+        with pytest.raises(errors.ShapeError):
+            model.fit(wrong, LABELS, verbose=0)
+
+
+def test_a_row_of_numbers_is_a_column_where_one_is_expected() -> None:
+    model = Sequential([Input((1,)), Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X[:, 0], LABELS, verbose=0)
+    np.testing.assert_array_equal(model.predict(X[:, 0], verbose=0), model.predict(X[:, :1], verbose=0))
+    with pytest.raises(errors.ShapeError):
+        classifier().fit(X[:, 0], ONE_HOT, verbose=0)

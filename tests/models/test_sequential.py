@@ -183,6 +183,9 @@ def test_a_changed_stack_admits_what_it_takes_now():
 def test_a_list_of_its_one_input() -> None:
     model, x = small(), np.ones((2, 8, 8, 1), np.float32)
     np.testing.assert_array_equal(model([x]).numpy(), model(x).numpy())
+    np.testing.assert_array_equal(model({model.inputs[0].name: x}).numpy(), model(x).numpy())
+    with pytest.raises(errors.ShapeError):
+        model({"other": x})
     inner = model([Input((8, 8, 1))])
     assert inner.shape == (None, 2)
     with pytest.raises(errors.ShapeError, match="expects inputs of shape"):

@@ -9,7 +9,7 @@ import pytest
 
 from tinycnn import errors, losses, metrics, ops
 from tinycnn.callbacks import LambdaCallback
-from tinycnn.layers import Dense, Dropout, Input
+from tinycnn.layers import Dense, Dropout, Input, Layer
 from tinycnn.models import Model, Sequential
 from tinycnn.utils import set_random_seed, to_categorical
 
@@ -192,6 +192,32 @@ def test_data_comes_in_the_form_it_was_given_in() -> None:
     np.testing.assert_array_equal(alone.numpy(), X)
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_inputs_and_nothing_else(count: int) -> None:
+    """A siamese network: what looks like (x, y, sample_weight) are three inputs."""
+
+    class Triplet(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = Dense(2)
+
+        def call(self, inputs: Any) -> Any:
+            assert len(inputs) == count
+            return [self.dense(x) for x in inputs]
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            assert y is sample_weight is None
+            return ops.mean(ops.square(y_pred[0] - y_pred[1]))
+
+    model = Triplet()
+    model.compile("sgd")
+    inputs = [X, X + 1, X - 1][:count]
+    first = model.fit(inputs, verbose=0).history["loss"][0]
+    assert model.evaluate(inputs, verbose=0) < first
+    assert [p.shape for p in model.predict(inputs, verbose=0)] == [(N, 2)] * count
+    assert isinstance(model.train_on_batch(inputs), float)
+
+
 def test_wrong_steps_are_named() -> None:
     class Silent(Sequential):
         def train_step(self, data):
@@ -217,3 +243,61 @@ def test_batch_hooks_are_called_every_so_many_steps(together: int, expected: lis
     assert ended == expected
     assert begun == [0, *(i + 1 for i in expected[:-1])]
     assert model.optimizer.iterations == 5
+
+
+def test_layers_may_add_all_the_loss_there_is() -> None:
+    """As Keras's guides write variational autoencoders: compile(optimizer), fit(x)."""
+
+    class Distance(Layer):
+        def call(self, inputs: Any) -> Any:
+            wanted, got = inputs
+            self.add_loss(ops.mean(ops.square(wanted - got)))
+            return got
+
+    set_random_seed(0)
+    x = Input((4,))
+    model = Model(x, Distance()([x, Dense(4)(Dense(2)(x))]))
+    model.compile("adam")
+    set_random_seed(0)
+    x = Input((4,))
+    expected = Model(x, Dense(4)(Dense(2)(x)))
+    expected.compile("adam", "mse")
+    histories = []
+    for m, data in ((model, (X,)), (expected, (X, X))):
+        set_random_seed(5)
+        histories.append(m.fit(*data, batch_size=8, epochs=3, validation_split=0.5, verbose=0).history)
+    assert set(histories[0]) == {"loss", "val_loss"}
+    for name, values in histories[1].items():
+        assert histories[0][name] == pytest.approx(values, rel=1e-5)
+    for got, wanted in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
+    assert model.evaluate(X, verbose=0) == pytest.approx(expected.evaluate(X, X, verbose=0), rel=1e-5)
+    assert model.train_on_batch(X) == pytest.approx(expected.train_on_batch(X, X), rel=1e-5)
+    assert model.fit(X, LABELS, verbose=0).history["loss"][0] > 0  # targets mean nothing to it
+
+
+def test_penalties_of_weights_may_be_all_the_loss_there_is() -> None:
+    model = Sequential([Input((4,)), Dense(3, kernel_regularizer="l2")])
+    model.compile("sgd")
+    before = np.abs(model.layers[0].kernel.numpy()).sum()
+    model.fit(X, verbose=0)
+    assert np.abs(model.layers[0].kernel.numpy()).sum() < before
+
+
+def test_no_loss_at_all_is_named() -> None:
+    plain = Sequential([Input((4,)), Dense(3)])
+    plain.compile("sgd")
+
+    class Quiet(Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs
+
+    own = Sequential([Input((4,)), Dense(3), Quiet()])
+    own.compile("sgd")
+    for model, message in ((plain, "needs a loss, but compile"), (own, "there is no loss to compute")):
+        before = model.get_weights()
+        for use in (model.fit, model.evaluate):
+            with pytest.raises(errors.TinyCNNError, match=message):
+                use(X, ONE_HOT, verbose=0)
+        for a, b in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)

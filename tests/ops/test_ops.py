@@ -309,3 +309,13 @@ def test_numpys_functions_record_gradients_and_refuse_what_is_left_out() -> None
         np.sum(x, out=np.empty(()))
     with pytest.raises(ArgumentError, match=r"ddof must be left out in std\(\) of a tensor"):
         np.std(x, ddof=1)
+
+
+def test_numpy_reshapes_a_tensor_as_its_method_does():
+    x = Tensor(np.arange(6.0), requires_grad=True)
+    y = np.reshape(x, (2, 3))
+    assert isinstance(y, Tensor)
+    (y[1] * 2).sum().backward()
+    np.testing.assert_array_equal(x.grad, [0, 0, 0, 2, 2, 2])
+    with pytest.raises(ArgumentError, match="order must be 'C'"):
+        np.reshape(x, (2, 3), order="F")

@@ -16,12 +16,12 @@ DRAWS = {
     "normal": lambda seed: random.normal((3, 4), 1.0, 2.0, seed=seed),
     "truncated_normal": lambda seed: random.truncated_normal((3, 4), seed=seed),
     "uniform": lambda seed: random.uniform((3, 4), -1, 1, seed=seed),
+    "gamma": lambda seed: random.gamma((3, 4), [1.0, 2, 3, 4], seed=seed),
+    "beta": lambda seed: random.beta((3, 4), 2.0, 3.0, seed=seed),
+    "binomial": lambda seed: random.binomial((30, 4), 10, 0.3, seed=seed),
     "randint": lambda seed: random.randint((3, 4), 0, 1000, seed=seed),
     "categorical": lambda seed: random.categorical(np.zeros((3, 50)), 4, seed=seed),
     "shuffle": lambda seed: random.shuffle(np.arange(100), seed=seed),
-    "gamma": lambda seed: random.gamma((3, 4), 0.5, seed=seed),
-    "beta": lambda seed: random.beta((3, 4), 0.5, [1.0, 2.0, 3.0, 4.0], seed=seed),
-    "binomial": lambda seed: random.binomial((3, 40), 100, 0.5, seed=seed),
     "dropout": lambda seed: random.dropout(np.ones((10, 10), np.float32), 0.5, seed=seed),
 }
 
@@ -69,6 +69,14 @@ def test_distributions():
     assert abs(x.mean() - 1) < 0.05
     assert np.bincount(random.randint((n,), 2, 5, seed=0).numpy()).tolist()[:2] == [0, 0]
     assert set(random.randint((n,), 2, 5, seed=0).tolist()) == {2, 3, 4}
+    x = random.gamma((n,), 4.0, seed=0).numpy()
+    assert (abs(x.mean() - 4), abs(x.var() - 4)) < (0.05, 0.2)
+    x = random.beta((n,), 2.0, 6.0, seed=0).numpy()
+    assert abs(x.mean() - 0.25) < 0.01
+    assert abs(x.var() - 2 * 6 / (64 * 9)) < 0.002
+    x = random.binomial((n, 2), [5, 10], [[0.5, 0.1]], seed=0).numpy()
+    np.testing.assert_allclose(x.mean(0), [2.5, 1], atol=0.05)
+    assert set(np.unique(x[:, 0])) == set(range(6))
     p = np.array([0.1, 0.0, 0.6, 0.3])
     with np.errstate(divide="ignore"):
         drawn = random.categorical(np.log(p)[None], n, seed=0).numpy()
@@ -92,6 +100,17 @@ def test_dtypes():
     np.testing.assert_array_equal(random.normal((9,), seed=1).numpy(), random.normal((9,), dtype="float64", seed=1).numpy().astype("f"))
 
 
+def test_uniform_never_reaches_its_end(monkeypatch):
+    class Highest:
+        def random(self, shape):
+            return np.full(shape, 1 - 2.0**-53)
+
+    monkeypatch.setattr("tinycnn.random.source", lambda seed: Highest())
+    assert random.uniform((2,)).numpy().max() == np.nextafter(np.float32(1), np.float32(0))
+    assert random.uniform((2,), -3, -1).numpy().max() < -1
+    assert random.uniform((2,), 2, 2).tolist() == [2, 2]
+
+
 def test_shuffle_moves_whole_parts_and_gradients():
     x = Tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
     y = random.shuffle(x, axis=1, seed=0)
@@ -104,6 +123,7 @@ def test_dropout_with_a_mask_of_its_own_shape():
     y = random.dropout(np.ones((20, 7), np.float32), 0.5, noise_shape=(20, 1), seed=0).numpy()
     assert set(np.unique(y)) == {0, 2}
     assert (y == y[:, :1]).all()
+    np.testing.assert_array_equal(random.dropout(np.ones((20, 7), np.float32), 0.5, noise_shape=(None, 1), seed=0).numpy(), y)
 
 
 def test_seed_generator():
@@ -112,8 +132,15 @@ def test_seed_generator():
     assert seeds.next().tolist() == [7, 1]
     assert SeedGenerator.from_config(seeds.get_config()).next().tolist() == [7, 0]
     assert SeedGenerator().next().tolist() != SeedGenerator().next().tolist()
+    assert SeedGenerator(2**64 + 7).next().tolist() == [7, 0]
     with pytest.raises(DTypeError, match="seed must be an int"):
         SeedGenerator("7")
+
+
+def test_the_names_are_listed():
+    assert set(random.__all__) == set(dir(random))
+    keras = pytest.importorskip("keras")
+    assert {name for name in dir(keras.random) if not name.startswith("_")} <= set(dir(random))
 
 
 def test_errors():
@@ -125,11 +152,34 @@ def test_errors():
         random.normal((1,), dtype="int32")
     with pytest.raises(ArgumentError, match="maxval must be above minval, got 3 and 3"):
         random.randint((1,), 3, 3)
+    for wrong, message in (
+        (lambda: random.normal((1,), mean="a"), "mean must be a number, got 'a'"),
+        (lambda: random.truncated_normal((1,), stddev=-1), "stddev must be a finite number >= 0"),
+        (lambda: random.normal((1,), dtype="float"[1:]), "dtype must name a dtype, got 'loat'"),
+        (lambda: random.uniform((1,), 5, 1), "maxval must not be below minval, got 5 and 1"),
+        (lambda: random.uniform((1,), "a"), "minval must be a number, got 'a'"),
+        (lambda: random.randint((1,), 0, 1.5), "maxval must be an int, got 1.5"),
+        (lambda: random.randint((1,), 0, 300, "uint8"), "minval and maxval must be in the range of uint8, got 0 and 300"),
+        (lambda: random.randint((1,), 0, 3, "float32"), "dtype must be an integer one, got float32"),
+        (lambda: random.dropout(np.ones(3), "a"), "rate must be a number, got 'a'"),
+        (
+            lambda: random.dropout(np.ones((1, 3)), 0.5, (2, 3)),
+            r"noise_shape must have 1 or .* \(1, 3\), got \(2, 3\)",
+        ),
+        (lambda: random.dropout(np.ones((1, 3)), 0.5, (1,)), "noise_shape must have one size for each of the inputs' 2 axes"),
+        (lambda: random.gamma((2,), 0.0), "alpha must be above 0, got 0.0"),
+        (lambda: random.beta((2,), 1.0, [1.0, np.nan]), "beta must be above 0"),
+        (lambda: random.beta((2,), 1.0, [1.0, 2, 3]), r"beta of shape \(3,\) cannot be broadcast to shape \(2,\)"),
+        (lambda: random.binomial((2,), 3, 1.5), "probabilities must be from 0 to 1, got 1.5"),
+        (lambda: random.binomial((2,), -1, 0.5), "counts must be >= 0, got -1"),
+    ):
+        with pytest.raises((ArgumentError, DTypeError, ShapeError), match=message):
+            wrong()
     with pytest.raises(ShapeError, match=r"logits must have shape \(batch, classes\), got \(3,\)"):
         random.categorical([0.0, 1, 2], 1)
     with pytest.raises(ArgumentError, match=r"alpha must be above 0, got 0"):
         random.gamma((2,), 0)
-    with pytest.raises(ShapeError, match=r"beta must broadcast to shape \(2,\), got shape \(3,\)"):
+    with pytest.raises(ShapeError, match=r"beta of shape \(3,\) cannot be broadcast to shape \(2,\)"):
         random.beta((2,), 1.0, np.ones(3))
     with pytest.raises(ArgumentError, match=r"counts must be >= 0 and probabilities in \[0, 1\], got 3 and 1.5"):
         random.binomial((2,), 3, 1.5)

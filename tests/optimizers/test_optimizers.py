@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 import re
 
 import numpy as np
@@ -506,3 +507,37 @@ def test_a_learning_rate_function_may_take_nothing() -> None:
     assert SGD(lambda: 0.25).learning_rate == 0.25
     assert legacy.SGD(schedules.PiecewiseConstantDecay([2], [0.5, 0.25])).learning_rate == 0.5
     assert SGD(0.1, decay=0.0).learning_rate == 0.1
+
+
+def test_the_rate_answers_as_keras_variable_does() -> None:
+    optimizer = optimizers.SGD(0.1)
+    rate = optimizer.learning_rate
+    assert rate == 0.1
+    assert isinstance(rate, float)
+    assert rate.numpy() == 0.1
+    assert (np.ones(2, np.float32) * rate).dtype == (rate * np.ones(2, np.float32)).dtype == np.float32
+    rate.assign(0.05)
+    assert optimizer.learning_rate == optimizer.lr == 0.05
+    optimizer.learning_rate.assign(optimizer.learning_rate * 0.1)
+    assert optimizer.learning_rate == pytest.approx(0.005)
+    with pytest.raises(DTypeError, match="learning_rate must be a number"):
+        rate.assign("fast")
+    for twin in (copy.deepcopy(rate), pickle.loads(pickle.dumps(rate))):
+        assert (type(twin), twin) == (float, 0.1)
+    assert json.dumps({"lr": rate}) == '{"lr": 0.1}'
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Nadam", "Adafactor", "Ftrl"])
+def test_the_variables_are_the_state_as_keras_lists_it(name: str) -> None:
+    shapes = [(3, 2), (2,)]
+    optimizer = getattr(optimizers, name)(0.1)
+    optimizer.build([Variable(np.ones(s, np.float32)) for s in shapes])
+    optimizer.apply([np.ones(s) for s in shapes])
+    variables = optimizer.variables
+    assert [v.numpy().tolist() for v in variables] == [a.tolist() for a in optimizer.get_state().values()]
+    variables[0].assign(5)
+    assert optimizer.iterations == 5
+    keras = pytest.importorskip("keras")
+    theirs = getattr(keras.optimizers, name)(0.1)
+    theirs.build([keras.Variable(np.ones(s, np.float32)) for s in shapes])
+    assert [v.shape for v in variables] == [tuple(v.shape) for v in theirs.variables]

@@ -10,7 +10,7 @@ import pytest
 
 import tinycnn
 from tinycnn import ops, saving
-from tinycnn.errors import ArgumentError, DataError
+from tinycnn.errors import ArgumentError, DataError, TinyCNNError
 from tinycnn.layers import Dense, Input, Layer
 from tinycnn.models import Model, Sequential, load_model, model_from_json
 from tinycnn.saving import CustomObjectScope, custom, get_custom_objects, register_keras_serializable
@@ -164,3 +164,20 @@ def test_what_cannot_be() -> None:
         assert saving.get_registered_object("b") == 2
     assert saving.get_registered_object("c", {"c": 3}, {"c": 4}) == 3
     assert saving.get_registered_object(None) is None
+
+
+@pytest.mark.parametrize("functional", [False, True])
+def test_from_config_takes_custom_objects(functional: bool) -> None:
+    class Unregistered(Layer):
+        def call(self, inputs):
+            return inputs * 3
+
+        def get_config(self):  # without a name, as Keras's guides write it
+            return {}
+
+    x = Input((4,))
+    model = Model(x, Unregistered()(x)) if functional else Sequential([x, Unregistered()])
+    with pytest.raises(TinyCNNError, match="Unregistered"):
+        type(model).from_config(model.get_config())
+    twin = (Model if functional else Sequential).from_config(model.get_config(), custom_objects={"Unregistered": Unregistered})
+    np.testing.assert_array_equal(twin(np.ones((1, 4), np.float32)).numpy(), [[3, 3, 3, 3]])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ from tinycnn.rules.op import Needs, Op, Place
 if TYPE_CHECKING:
     from tinycnn.autograd.tensor import Tensor
 
-__all__ = ["Node", "backward", "is_grad_enabled", "no_grad", "record", "run"]
+__all__ = ["Node", "backward", "gradients", "is_grad_enabled", "no_grad", "record", "run"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,7 +82,7 @@ class no_grad:
 class Node:
     """One recorded op. `inputs` holds, for each input, its node, its tensor where that is a leaf, or None where no gradient goes."""
 
-    __slots__ = ("geometry", "inputs", "needs", "op", "saved")
+    __slots__ = ("geometry", "inputs", "needs", "op", "retaining", "saved")
 
     def __init__(self, op: type[Op], geometry: Any, saved: Any, inputs: tuple[Any, ...], needs: tuple[bool, ...]) -> None:
         self.op: type[Op] | None = op
@@ -89,6 +90,8 @@ class Node:
         self.saved = saved
         self.inputs: tuple[Node | Tensor | None, ...] = inputs
         self.needs = needs
+        #: A weak reference to the result, if it wants its gradient from `backward`.
+        self.retaining: weakref.ref[Tensor] | None = None
 
     def release(self) -> None:
         """Let go of everything saved; the node cannot be walked again."""
@@ -170,28 +173,58 @@ def _with_places(node: Node, offered: set[int]) -> Needs:
 
 
 def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None:
-    """Run the vjps from `root`, seeded with `gradient`, and add what arrives to the leaves' `.grad`.
+    """Run the vjps from `root`, seeded with `gradient`, and add what arrives to the `.grad` of leaves, and of tensors that retain theirs.
 
-    The leaves change at the very end, so an error on the way leaves all gradients as they were.
+    These change at the very end, so an error on the way leaves all gradients as they were.
     """
     order = _sorted(root)
+    takers = {id(link): link for node in order for link in node.inputs if link is not None and not isinstance(link, Node)}
+    takers |= {id(node): tensor for node in order if node.retaining is not None and (tensor := node.retaining()) is not None}
+    for key, found in _flow(order, gradient, takers, retain_graph).items():
+        takers[key].accumulate(found)
+
+
+def gradients(root: Node, gradient: Array, wanted: Collection[int], *, retain_graph: bool = False) -> dict[int, Array]:
+    """Run only those vjps between `root` and some nodes and leaves; -> id -> gradient, for those of `wanted` that are below `root`."""
+    order = _sorted(root)
+    reaching = set(wanted)
+    for node in order:
+        if any(id(link) in reaching for link in node.inputs):
+            reaching.add(id(node))
+    return _flow(order, gradient, wanted, retain_graph, reaching)
+
+
+def _flow(
+    order: list[Node], gradient: Array, wanted: Collection[int], retain_graph: bool, reaching: Collection[int] | None = None
+) -> dict[int, Array]:
+    """Run the vjps of sorted nodes, the last seeded with `gradient`; -> the gradients of what is `wanted`, by id.
+
+    With `reaching`, the ids of nodes and leaves that are wanted or lead to such, the gradients of all others are left out.
+    """
     kernels = current()
-    flowing: dict[int, Array] = {id(root): gradient}
-    leaves: dict[int, Tensor] = {}
+    flowing = {id(order[-1]): gradient}
+    found: dict[int, Array] = {}
     offered: set[int] = set()
     with quiet():
         for node in reversed(order):
-            dy = flowing.pop(id(node))
+            dy = flowing.pop(id(node), None)
+            if dy is None:
+                continue
+            if id(node) in wanted:
+                found[id(node)] = dy
+            if reaching is None:
+                needs = _with_places(node, offered)
+            else:
+                needs = tuple([needed and id(link) in reaching for needed, link in zip(node.needs, node.inputs, strict=True)])
+                if True not in needs:
+                    continue
             assert node.op is not None  # _sorted has checked it
-            parts = node.op.vjp(kernels, node.geometry, node.saved, dy, _with_places(node, offered))
-            for link, needed, part in zip(node.inputs, node.needs, parts, strict=True):
+            parts = node.op.vjp(kernels, node.geometry, node.saved, dy, needs)
+            for link, needed, part in zip(node.inputs, needs, parts, strict=True):
                 if not needed or part is None or link is None:
                     continue
                 key = id(link)
                 flowing[key] = flowing[key] + part if key in flowing else part
-                if not isinstance(link, Node):
-                    leaves[key] = link
             if not retain_graph:
                 node.release()
-    for key, leaf in leaves.items():
-        leaf.accumulate(flowing[key])
+    return found | {key: array for key, array in flowing.items() if key in wanted}

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinycnn.autograd import engine
-from tinycnn.errors import DTypeError, GraphError, ShapeError
+from tinycnn.errors import DTypeError, GraphError, ShapeError, shown
 from tinycnn.kernels.select import current
 from tinycnn.rules.op import Op
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tinycnn.autograd.engine import Node
 
-__all__ = ["Prepared", "Tensor", "apply", "as_supported_array"]
+__all__ = ["Prepared", "Tensor", "apply", "as_supported_array", "grad"]
 
 
 def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool | None = None, name: str = "data") -> NDArray[Any]:
@@ -56,7 +57,7 @@ class Tensor:
 
     #: The ndarray with the values; shared, not copied. Writing into it is not recorded.
     data: NDArray[Any]
-    #: After `backward`: the gradient, an ndarray of the same shape; None before, and on tensors that are not leaves.
+    #: After `backward`: the gradient, an ndarray of the same shape; None before, and on tensors that neither are leaves nor retain it.
     grad: NDArray[Any] | None
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
@@ -107,7 +108,7 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """True if no recorded op made this tensor; only leaves get a `.grad`."""
+        """True if no recorded op made this tensor; others get a `.grad` after `retain_grad()` only."""
         return self.node is None
 
     def numpy(self) -> NDArray[Any]:
@@ -223,20 +224,35 @@ class Tensor:
             GraphError: if no gradient was recorded, or the graph was freed by an earlier backward.
             ShapeError: if `gradient` does not have this tensor's shape, or is left out for a tensor of several cells.
         """
-        if not self.requires_grad:
-            raise GraphError("this tensor was not computed from any tensor with requires_grad=True (or under no_grad())")
-        if gradient is None:
-            if self.size != 1:
-                raise ShapeError(f"backward() of a tensor of shape {self.shape} needs a gradient of that shape")
-            seed = np.ones(self.shape, self.dtype)
-        else:
-            seed = as_supported_array(gradient).astype(self.dtype, copy=False)  # no vjp writes into it
-            if seed.shape != self.shape:
-                raise ShapeError(f"gradient must have the tensor's shape {self.shape}, got {seed.shape}")
+        seed = self._seed("backward", gradient)
         if self.node is None:
             self.accumulate(seed)
         else:
             engine.backward(self.node, seed, retain_graph=retain_graph)
+
+    def _seed(self, method: str, gradient: Any) -> NDArray[Any]:
+        """What the walk back begins with; the errors are those of `backward`."""
+        if not self.requires_grad:
+            raise GraphError("this tensor was not computed from any tensor with requires_grad=True (or under no_grad())")
+        if gradient is None:
+            if self.size != 1:
+                raise ShapeError(f"{method}() of a tensor of shape {self.shape} needs a gradient of that shape")
+            return np.ones(self.shape, self.dtype)
+        seed = as_supported_array(gradient, name="gradient").astype(self.dtype, copy=False)  # no vjp writes into it
+        if seed.shape != self.shape:
+            raise ShapeError(f"gradient must have the tensor's shape {self.shape}, got {seed.shape}")
+        return seed
+
+    def retain_grad(self) -> None:
+        """Let `backward` leave a gradient in `.grad` here, too, though this tensor is no leaf. It must be held until then.
+
+        Raises:
+            GraphError: if no gradient was recorded.
+        """
+        if not self.requires_grad:
+            raise GraphError("retain_grad() needs a tensor that was computed from one with requires_grad=True (and not under no_grad())")
+        if self.node is not None:
+            self.node.retaining = weakref.ref(self)
 
     def place(self) -> NDArray[Any] | None:
         """Where the next gradient is to lie, if that is settled; `accumulate` then need not copy it."""
@@ -280,3 +296,34 @@ class Prepared:
     def compute(self, *arrays: NDArray[Any]) -> Any:
         """The result as an array; nothing is recorded. Call it inside of `engine.quiet`."""
         return self._op.forward(current(), self._geometry_of(*[array.shape for array in arrays]), *arrays)[0]
+
+
+def grad(loss: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *, retain_graph: bool = False) -> list[NDArray[Any] | None]:
+    """The derivatives of `loss` with respect to some tensors: leaves, or results of ops on the way that are still held.
+
+    No `.grad` changes, and only what lies between is computed.
+
+        features, prediction = model(images)                          # a model with two outputs, the first a layer inside
+        (slope,) = grad(prediction[:, 3].sum(), [features])           # of the shape of features
+
+    Args:
+        loss: a tensor of one cell; of any shape with a `gradient`.
+        tensors: what to differentiate by.
+        gradient: what to multiply with, of the shape of `loss`; default: 1.
+        retain_graph: keep what the ops saved, to walk the graph again; by default it is freed on the way.
+
+    Returns:
+        One ndarray for each of `tensors`, of its shape; None where `loss` does not depend on it, or no gradient was recorded.
+
+    Raises:
+        DTypeError: something is no Tensor.
+        GraphError, ShapeError: as `Tensor.backward` does.
+    """
+    several = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    for thing in (loss, *several):
+        if not isinstance(thing, Tensor):
+            raise DTypeError(f"grad() needs Tensors, got {shown(thing)}")
+    seed = loss._seed("grad", gradient)
+    keys = [id(t.node or t) for t in several]
+    found = {id(loss): seed} if loss.node is None else engine.gradients(loss.node, seed, set(keys), retain_graph=retain_graph)
+    return [np.array(found[key], dtype=t.dtype) if key in found else None for key, t in zip(keys, several, strict=True)]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tinycnn import random
 from tinycnn.callbacks.callback import Callback, Logs
 from tinycnn.callbacks.finite import is_finite
+from tinycnn.checks import check_path
 from tinycnn.errors import ArgumentError, DataError, NotBuiltError, TinyCNNError
-from tinycnn.saving.atomic import checked_path
 from tinycnn.saving.npz import read_all_arrays, write_arrays
 
 __all__ = ["BackupAndRestore", "Resumption"]
@@ -72,11 +72,9 @@ class BackupAndRestore(Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
-        if not checked_path(backup_dir, "backup_dir"):
-            raise ArgumentError("backup_dir must not be empty")
         if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
             raise ArgumentError(f"save_freq must be 'epoch' or a number of batches >= 1, got {save_freq!r}")
-        self.backup_dir = Path(backup_dir)
+        self.backup_dir = Path(check_path("backup_dir", backup_dir))
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint

@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinycnn.callbacks.callback import Callback, Logs
+from tinycnn.checks import check_path
 
 __all__ = ["CSVLogger"]
 
@@ -21,7 +24,7 @@ class CSVLogger(Callback):
     """Writes epoch and logs of each epoch into a CSV file, at once.
 
     The columns are "epoch", from 0, then the sorted names of the first epoch's logs; an epoch without one of them (validation_freq > 1)
-    has "NA" there.
+    has "NA" there, and several values of one metric stand in brackets.
 
     Args:
         filename: where; created when the training begins.
@@ -29,12 +32,13 @@ class CSVLogger(Callback):
         append: add to an existing file, whose first line stays the header.
 
     Raises:
+        ArgumentError, DTypeError: filename is no path.
         OSError: the file cannot be written.
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
-        self.filename = Path(filename)
+        self.filename = Path(check_path("filename", filename))
         self.separator = separator
         self.append = append
         self._columns: list[str] | None = None
@@ -57,7 +61,8 @@ class CSVLogger(Callback):
             late = {f"val_{name}" for name in logs} if self.params.get("validation") and not any(map(_is_validation, logs)) else set()
             self._columns = sorted({*logs, *late})
             self._write(["epoch", *self._columns])
-        self._write([epoch, *(logs.get(name, "NA") for name in self._columns)])
+        values = [logs.get(name, "NA") for name in self._columns]
+        self._write([epoch, *(np.asarray(value).tolist() if np.ndim(value) else value for value in values)])
 
     def _write(self, row: Iterable[Any]) -> None:
         with open(self.filename, "a", newline="", encoding="utf-8") as file:

@@ -8,6 +8,7 @@ import warnings
 from tinycnn.callbacks.callback import Logs
 from tinycnn.callbacks.finite import is_finite
 from tinycnn.callbacks.monitor import MonitorCallback
+from tinycnn.checks import check_path
 from tinycnn.errors import ArgumentError
 
 __all__ = ["ModelCheckpoint"]
@@ -51,7 +52,7 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode if save_best_only else "min", initial_value_threshold, 0)
-        self.filepath = os.fspath(filepath)
+        self.filepath = check_path("filepath", filepath)
         self.save_weights_only = save_weights_only or self.filepath.endswith(_WEIGHTS)
         ends = _WEIGHTS if self.save_weights_only else _MODELS
         if not self.filepath.endswith(ends):
@@ -118,5 +119,5 @@ class ModelCheckpoint(MonitorCallback):
         known = {**(logs or {}), "epoch": self._epoch + 1} | ({} if batch is None else {"batch": batch + 1})
         try:
             return self.filepath.format(**known)
-        except (KeyError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ArgumentError(f"filepath {self.filepath!r} cannot be filled from {', '.join(known)}: {error}") from None

@@ -7,9 +7,11 @@ import re
 import warnings
 from typing import Any
 
+import numpy as np
+
 from tinycnn.callbacks.callback import Callback, Logs
 from tinycnn.callbacks.history import find_key
-from tinycnn.errors import ArgumentError
+from tinycnn.errors import ArgumentError, shown
 
 __all__ = ["MonitorCallback"]
 
@@ -58,13 +60,16 @@ class MonitorCallback(Callback):
         return value < than - self.min_delta if self.mode == "min" else value > than + self.min_delta
 
     def monitored(self, logs: Logs | None) -> Any:
-        """The watched value, or None, with a warning, where the logs have none."""
+        """The watched value, or None, with a warning, where the logs have none. Raises ArgumentError for a metric with several values."""
         key = find_key(logs or {}, self.monitor)
         if key is None:
             known = ", ".join(sorted(logs or {}))
             warnings.warn(f"{type(self).__name__} monitors {self.monitor!r}, which is not among {known}", stacklevel=3)
             return None
-        return (logs or {})[key]
+        value = (logs or {})[key]
+        if np.ndim(value):
+            raise ArgumentError(f"monitor {self.monitor!r} must name one number, got {shown(value)}: let the metric give an average")
+        return value
 
 
 def _direction(monitor: str) -> str:

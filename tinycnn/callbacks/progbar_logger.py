@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
+
 from tinycnn.callbacks.callback import Callback, Logs
 from tinycnn.config import is_interactive_logging_enabled
 from tinycnn.errors import ArgumentError
@@ -29,7 +31,8 @@ def resolve_verbose(verbose: Any) -> int:
 class ProgbarLogger(Callback):
     """Draws the epochs of `fit`, or the batches of `evaluate` and `predict`.
 
-    The bar is redrawn about ten times a second; between that, a batch costs it one look at the clock.
+    The bar is redrawn about ten times a second; between that, a batch costs it one look at the clock. Of a metric with several values, as
+    F1Score(average=None), it shows the mean; the History has them all.
     """
 
     def __init__(self) -> None:
@@ -88,6 +91,18 @@ class ProgbarLogger(Callback):
 
     def _show(self, logs: Logs | None, finalize: bool) -> None:
         assert self._bar is not None
-        values = {name: value for name, value in (logs or {}).items() if isinstance(value, (int, float))}
+        numbers = {name: _number(value) for name, value in (logs or {}).items()}
+        values = {name: value for name, value in numbers.items() if value is not None}
         self._bar.stateful_metrics = frozenset(values)
         self._bar.update(self._steps, values.items(), finalize=finalize)
+
+
+def _number(value: Any) -> float | None:
+    """A number, or the mean of several; None for what cannot be shown as one."""
+    if isinstance(value, (int, float)):
+        return value
+    try:
+        values = np.asarray(value)
+    except (TypeError, ValueError):
+        return None
+    return float(values.mean()) if values.size and values.dtype.kind in "fiub" else None

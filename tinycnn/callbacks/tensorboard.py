@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn.callbacks.callback import Callback, Logs
+from tinycnn.checks import check_path
 from tinycnn.errors import ArgumentError, TinyCNNError
 
 __all__ = ["TensorBoard"]
@@ -62,7 +63,7 @@ class TensorBoard(Callback):
             raise ArgumentError(f"profile_batch must be 0, got {profile_batch!r}: use tinycnn.profiler")
         if embeddings_freq or embeddings_metadata is not None:
             raise ArgumentError("embeddings_freq must be 0 and embeddings_metadata None: there are no embedding layers")
-        self.log_dir = os.fspath(log_dir)
+        self.log_dir = check_path("log_dir", log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph
         self.write_images = write_images
@@ -159,8 +160,11 @@ class TensorBoard(Callback):
 
 
 def _add_scalars(writer: Any, tag: str, values: Mapping[str, Any], step: int) -> None:
+    """A scalar for each value; of a metric with several values one for each, numbered."""
     for name, value in values.items():
-        writer.add_scalar(tag.format(name), float(value), step)
+        numbers = np.atleast_1d(value)
+        for i, number in enumerate(numbers):
+            writer.add_scalar(tag.format(name if len(numbers) == 1 else f"{name}_{i}"), float(number), step)
 
 
 def _images(weights: NDArray[Any]) -> NDArray[Any] | None:

@@ -5,7 +5,7 @@ the base of data sets of one's own, and `prefetch` makes their batches ahead.
 """
 
 from tinycnn.data.arrays import ArrayData, check_finite, class_weights_to_sample_weights, split_validation
-from tinycnn.data.batches import ArrayBatches, Batch, Batches, Epochs, StreamBatches, check_count, whole
+from tinycnn.data.batches import ArrayBatches, Batch, Batches, Epochs, StreamBatches, whole
 from tinycnn.data.py_dataset import PyDataset
 from tinycnn.data.structure import Structure, flatten, is_stream, pack
 
@@ -18,7 +18,6 @@ __all__ = [
     "PyDataset",
     "StreamBatches",
     "Structure",
-    "check_count",
     "check_finite",
     "class_weights_to_sample_weights",
     "flatten",

@@ -12,19 +12,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import random
+from tinycnn.checks import check_count
 from tinycnn.data.arrays import ArrayData
 from tinycnn.data.prefetch import prefetched
 from tinycnn.data.structure import Structure, is_indexable
 from tinycnn.errors import ArgumentError
 
-__all__ = ["ArrayBatches", "Batch", "Batches", "Epochs", "StreamBatches", "check_count", "whole"]
-
-
-def check_count(value: Any, name: str, least: int = 1) -> int:
-    """`value` as an int >= `least`; ArgumentError naming it otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ArgumentError(f"{name} must be an int >= {least}, got {value!r}")
-    return int(value)
+__all__ = ["ArrayBatches", "Batch", "Batches", "Epochs", "StreamBatches", "whole"]
 
 
 @dataclass(slots=True)
@@ -82,7 +76,7 @@ class ArrayBatches:
 
     def __init__(self, data: ArrayData, batch_size: int, *, shuffle: bool | str, dtype: DTypeLike) -> None:
         self.data = data
-        self.batch_size = min(check_count(batch_size, "batch_size"), data.size)
+        self.batch_size = min(check_count("batch_size", batch_size), data.size)
         self.shuffle = shuffle
         self.dtype = np.dtype(dtype)
         self.steps: int | None = -(-data.size // self.batch_size)
@@ -227,7 +221,7 @@ class Epochs:
 
     def __init__(self, source: Batches, steps: int | None = None, *, afresh: bool = False, argument: str = "steps") -> None:
         self.source = source
-        self.steps = source.steps if steps is None else check_count(steps, argument)
+        self.steps = source.steps if steps is None else check_count(argument, steps)
         self._whole_passes = steps is None
         self._afresh = afresh and source.restartable
         self._running: Iterator[Batch] | None = None

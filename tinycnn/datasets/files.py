@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 
+from tinycnn.checks import check_path
 from tinycnn.datasets.download import cache_folder, download, in_short
 from tinycnn.datasets.idx import read_idx
 from tinycnn.errors import DataError
@@ -70,7 +71,7 @@ class FileSet:
     def _find(self, path: str | os.PathLike[str] | None) -> dict[str, Path]:
         """File name -> where it is."""
         if path is not None:
-            return self._in_folder(Path(path).expanduser(), "path")
+            return self._in_folder(Path(check_path("path", path)).expanduser(), "path")
         own = os.environ.get("TINYCNN_DATA", "").strip()
         if own:
             folder = Path(own).expanduser()

@@ -12,6 +12,7 @@ from tinycnn.errors import ArgumentError
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.shapes import Shape, known_size
+from tinycnn.layers.weights import MadeByBuild
 from tinycnn.registry import register
 
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
@@ -95,6 +96,8 @@ class PReLU(_SameShape):
     Raises:
         ArgumentError: naming the argument.
     """
+
+    alpha: Any = MadeByBuild("alpha")
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from tinycnn.layers.separable import SeparableConv1D, SeparableConv2D, Separable
 from tinycnn.layers.shapes import Shape, positive_int
 from tinycnn.layers.spatial import Size, on_lines
 from tinycnn.layers.transposed import Conv1DTranspose, Conv2DTranspose, Convolution1DTranspose, Convolution2DTranspose
+from tinycnn.layers.weights import MadeByBuild
 from tinycnn.registry import register
 
 __all__ = [
@@ -146,6 +147,8 @@ class _DepthwiseConv(BaseConvolution):
     Raises:
         ArgumentError, DTypeError: naming the argument.
     """
+
+    kernel: Any = MadeByBuild("kernel", rules="depthwise")
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.layer import Layer
 from tinycnn.layers.random_layer import RandomLayer, check_rate
 from tinycnn.layers.shapes import Shape, check_data_format, known_size, normalize_shape, positive_int, product
+from tinycnn.ops.random import dropped, mask_shape
 from tinycnn.registry import register
 
 __all__ = ["Activation", "ActivityRegularization", "Dense", "Dropout", "Flatten", "Permute", "RepeatVector", "Reshape"]
@@ -99,7 +100,8 @@ class Dropout(RandomLayer):
     Args:
         rate: in [0, 1).
         noise_shape: the shape of the random mask, which is broadcast; None in it stands for the inputs' own size. Default: all of theirs.
-        seed: int >= 0, for a random sequence of the layer's own; default: `tinycnn.random`'s.
+        seed: int >= 0, for a random sequence of the layer's own: layers of one seed drop the same cells, call by call, and a copy begins
+            anew. Default: `tinycnn.random`'s, which `utils.set_random_seed` restarts.
         **kwargs: of `Layer`.
 
     Raises:
@@ -115,18 +117,11 @@ class Dropout(RandomLayer):
         if not training or self.rate == 0:
             return inputs
         seed = random.next_seed() if self.seed is None else int(self.generator.integers(2**63))
-        shape = self.mask_shape(inputs.shape)
-        if shape == inputs.shape:
-            return ops.dropout(inputs, self.rate, seed)
-        return inputs * ops.dropout(ops.ones(shape, inputs.dtype), self.rate, seed)
+        return dropped(inputs, self.rate, self.mask_shape(inputs.shape), seed)
 
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of the random mask for inputs of `shape`."""
-        if self.noise_shape is None:
-            return shape
-        if len(self.noise_shape) != len(shape):
-            raise ShapeError(f"noise_shape must have one size for each of the inputs' {len(shape)} axes, got {self.noise_shape}")
-        return tuple(n if size is None else size for n, size in zip(shape, self.noise_shape, strict=True))
+        return shape if self.noise_shape is None else mask_shape(self.noise_shape, shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

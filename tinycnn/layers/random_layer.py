@@ -16,6 +16,9 @@ __all__ = ["RandomLayer", "check_rate"]
 class RandomLayer(Layer):
     """Base of layers with a `seed`.
 
+    Without one, a layer draws from the generator that `utils.set_random_seed` restarts. With one, it has a sequence of its own, which
+    begins when the layer is made: the same in two models, other numbers at each call. A copy, made from the config, begins anew.
+
     Args:
         seed: int >= 0, for a random sequence of the layer's own; default: `tinycnn.random`'s.
         **kwargs: of `Layer`.

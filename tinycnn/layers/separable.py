@@ -9,6 +9,7 @@ from tinycnn.autograd import Tensor
 from tinycnn.layers.base_convolution import BaseConvolution
 from tinycnn.layers.shapes import Shape, positive_int
 from tinycnn.layers.spatial import Size, on_lines
+from tinycnn.layers.weights import MadeByBuild
 from tinycnn.registry import register
 
 __all__ = ["SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D"]
@@ -30,6 +31,9 @@ class _SeparableConv(BaseConvolution):
     Raises:
         ArgumentError, DTypeError: naming the argument.
     """
+
+    depthwise_kernel: Any = MadeByBuild("depthwise_kernel", rules="depthwise")
+    pointwise_kernel: Any = MadeByBuild("pointwise_kernel", rules="pointwise")
 
     def __init__(
         self,

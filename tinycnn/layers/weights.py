@@ -17,7 +17,7 @@ from tinycnn.saving.configurable import Configurable
 if TYPE_CHECKING:
     from tinycnn.layers.layer import Layer
 
-__all__ = ["WeightHolder"]
+__all__ = ["MadeByBuild", "WeightHolder"]
 
 
 #: How the arguments of layers that speak of a weight end, and what makes objects of them.
@@ -32,20 +32,21 @@ class _NoWeightYetError(NotBuiltError, AttributeError):
     """Also an AttributeError, so that `hasattr` and `getattr` with a default see that there is none."""
 
 
-class _MadeByBuild:
+class MadeByBuild:
     """Stands in the class for a weight that `build` will set: attributes of the layer itself come first, so built layers lose no time.
 
     Args:
         name: of the weight.
+        rules: how the layer's arguments that speak of it begin; default: with its name.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, rules: str | None = None) -> None:
+        self._name, self._rule = name, f"{rules or name}_initializer"
 
     def __get__(self, layer: WeightHolder | None, owner: type) -> Any:
         if layer is None:
             return self
-        if not getattr(layer, "built", True) and hasattr(layer, f"{self._name}_initializer"):
+        if not getattr(layer, "built", True) and hasattr(layer, self._rule):
             raise _NoWeightYetError(f"{layer.who} is not built yet, so it has no {self._name}: call it on data, or build(input_shape)")
         raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r}")
 
@@ -266,8 +267,8 @@ _OWN = frozenset(
 )
 
 
-for _name in ("bias", "beta", "depthwise_kernel", "gamma", "kernel", "moving_mean", "moving_variance", "pointwise_kernel"):
-    setattr(WeightHolder, _name, _MadeByBuild(_name))
+for _name in ("bias", "beta", "gamma", "kernel", "moving_mean", "moving_variance"):
+    setattr(WeightHolder, _name, MadeByBuild(_name))
 
 
 def _may_hold(value: Any) -> bool:

@@ -12,8 +12,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import ops
 from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError
 from tinycnn.losses.loss import LossFunctionWrapper, Reduction
+from tinycnn.losses.settings import check_setting
 from tinycnn.losses.targets import align, class_numbers, like_output, one_hot_rows, takes
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, floats, integers
 from tinycnn.registry import register
@@ -38,11 +38,6 @@ def logits_if_known(y_pred: TensorLike, from_logits: bool, made_by: str, axis: i
     return y_pred._logits[1], True
 
 
-def check_smoothing(label_smoothing: float) -> None:
-    if not 0 <= label_smoothing <= 1:
-        raise ArgumentError(f"label_smoothing must be from 0 to 1, got {label_smoothing!r}")
-
-
 @register("loss")
 @takes(one_hot_rows)
 def categorical_crossentropy(
@@ -63,7 +58,7 @@ def categorical_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    check_smoothing(label_smoothing)
+    check_setting("label_smoothing", label_smoothing)
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "softmax", axis)
     y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     if label_smoothing:
@@ -118,7 +113,7 @@ def binary_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    check_smoothing(label_smoothing)
+    check_setting("label_smoothing", label_smoothing)
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "sigmoid")
     y_true, y_pred = align(y_true, y_pred)
     if label_smoothing:
@@ -144,17 +139,12 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
     Raises:
         ShapeError, DTypeError, ArgumentError: if the shapes do not fit, labels are not whole or out of range, or q is out of range.
     """
-    _check_q(q)
+    check_setting("q", q)
     (y_pred,) = floats(y_pred)
     class_numbers(convert_to_numpy(y_true), y_pred.shape)
     labels = integers(convert_to_numpy(y_true), "y_true").reshape(y_pred.shape[:-1])
     right = ops.sum(y_pred * ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype), -1)
     return (1 - right**q) / q
-
-
-def _check_q(q: float) -> None:
-    if not 0 < q < 1:
-        raise ArgumentError(f"q must be between 0 and 1, got {q!r}")
 
 
 @register("loss")
@@ -170,7 +160,6 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         name: str = "categorical_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_smoothing(label_smoothing)
         settings: dict[str, Any] = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(categorical_crossentropy, reduction, name, dtype, **settings)
 
@@ -209,7 +198,6 @@ class BinaryCrossentropy(LossFunctionWrapper):
         name: str = "binary_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_smoothing(label_smoothing)
         settings: dict[str, Any] = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(binary_crossentropy, reduction, name, dtype, **settings)
 
@@ -225,5 +213,4 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
         name: str = "categorical_generalized_cross_entropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        _check_q(q)
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)

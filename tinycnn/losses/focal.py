@@ -11,8 +11,9 @@ from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.config import epsilon
 from tinycnn.errors import ShapeError
-from tinycnn.losses.crossentropy import check_smoothing, logits_if_known
+from tinycnn.losses.crossentropy import logits_if_known
 from tinycnn.losses.loss import LossFunctionWrapper, Reduction
+from tinycnn.losses.settings import check_setting
 from tinycnn.losses.targets import align, like_output, one_hot_rows, takes
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -46,7 +47,7 @@ def binary_focal_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    check_smoothing(label_smoothing)
+    check_setting("label_smoothing", label_smoothing)
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "sigmoid")
     y_true, y_pred = align(y_true, y_pred)
     if label_smoothing:
@@ -83,7 +84,7 @@ def categorical_focal_crossentropy(
     Raises:
         ShapeError, ArgumentError: if the shapes differ or label_smoothing is out of range.
     """
-    check_smoothing(label_smoothing)
+    check_setting("label_smoothing", label_smoothing)
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "softmax", axis)
     y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     if y_true.shape != y_pred.shape:
@@ -115,7 +116,6 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         name: str = "binary_focal_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_smoothing(label_smoothing)
         settings: dict[str, Any] = {
             "apply_class_balancing": apply_class_balancing,
             "alpha": alpha,
@@ -142,7 +142,6 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         name: str = "categorical_focal_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_smoothing(label_smoothing)
         settings: dict[str, Any] = {
             "alpha": alpha,
             "gamma": gamma,

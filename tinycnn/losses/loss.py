@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.losses.settings import check_settings
 from tinycnn.losses.targets import as_output, check_batch, check_of, float_dtype
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
@@ -145,6 +146,7 @@ class LossFunctionWrapper(Loss):
         **settings: Any,
     ) -> None:
         self.fn: Callable[..., Any] = resolve("loss", fn)
+        check_settings(self.fn, settings)
         self.settings = settings
         super().__init__(name or getattr(self.fn, "__name__", None), reduction, dtype)
 

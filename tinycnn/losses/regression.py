@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike
 from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.config import epsilon
-from tinycnn.errors import ArgumentError
 from tinycnn.losses.loss import LossFunctionWrapper, PlainLoss, Reduction
+from tinycnn.losses.settings import check_setting
 from tinycnn.losses.targets import align, like_output, takes
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -74,16 +74,11 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     Raises:
         ShapeError, ArgumentError: if the shapes differ or delta is not positive.
     """
-    _check_delta(delta)
+    check_setting("delta", delta)
     y_true, y_pred = align(y_true, y_pred)
     error = y_pred - y_true
     size = ops.abs(error)
     return ops.mean(ops.where(size <= delta, 0.5 * ops.square(error), delta * size - 0.5 * delta**2), -1)
-
-
-def _check_delta(delta: float) -> None:
-    if not delta > 0:
-        raise ArgumentError(f"delta must be > 0, got {delta!r}")
 
 
 @register("loss", "logcosh")
@@ -147,7 +142,6 @@ class Huber(LossFunctionWrapper):
         name: str = "huber_loss",
         dtype: DTypeLike | None = None,
     ) -> None:
-        _check_delta(delta)
         super().__init__(huber, reduction, name, dtype, delta=delta)
 
 

@@ -133,12 +133,6 @@ def _in_top_k(labels: Array, output: Array, k: int) -> Array:
     return _ones_and_zeros((rank < k) & ~np.isnan(own[..., 0]))
 
 
-def _check_k(k: int) -> int:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise ArgumentError(f"k must be an int >= 1, got {k!r}")
-    return k
-
-
 @register("metric", "accuracy")
 class Accuracy(PlainMetric):
     """How often predictions equal labels, cell by cell. In `compile`, "accuracy" means the one of this family that fits the targets."""
@@ -151,8 +145,6 @@ class BinaryAccuracy(MeanMetricWrapper):
     """How often a probability is on the right side of `threshold`, from 0 to 1."""
 
     def __init__(self, name: str = "binary_accuracy", dtype: DTypeLike | None = None, threshold: float = 0.5) -> None:
-        if not 0 <= threshold <= 1:
-            raise ArgumentError(f"threshold must be from 0 to 1, got {threshold!r}")
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
 
@@ -175,7 +167,7 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the 1 of the one-hot row is among the k largest scores; k is an int >= 1."""
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: DTypeLike | None = None) -> None:
-        super().__init__(top_k_categorical_accuracy, name, dtype, k=_check_k(k))
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
 
 
 @register("metric", "sparse_top_k_categorical_accuracy")
@@ -192,5 +184,5 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         dtype: DTypeLike | None = None,
         from_sorted_ids: bool = False,
     ) -> None:
-        settings: dict[str, Any] = {"k": _check_k(k)} | ({"from_sorted_ids": True} if from_sorted_ids else {})
+        settings: dict[str, Any] = {"k": k} | ({"from_sorted_ids": from_sorted_ids} if from_sorted_ids else {})
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, **settings)

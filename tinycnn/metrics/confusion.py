@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinycnn.autograd import Variable
-from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.checks import check_count, check_numbers
+from tinycnn.errors import ShapeError
 from tinycnn.metrics.metric import Metric, cell_weights, ratio
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
@@ -140,17 +141,7 @@ def _only_top(pred: Array, k: int) -> Array:
 
 
 def _check_index(name: str, value: int | None, least: int) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-        raise ArgumentError(f"{name} must be an int >= {least} or None, got {value!r}")
-    return value
-
-
-def check_fractions(name: str, values: Any) -> list[float]:
-    """A number, or several, from 0 to 1, as a list. Raises ArgumentError."""
-    numbers = list(values) if isinstance(values, (list, tuple, np.ndarray)) else [values]
-    if not numbers or any(isinstance(n, (bool, str)) or n is None or not 0 <= n <= 1 for n in numbers):
-        raise ArgumentError(f"{name} must be from 0 to 1, got {values!r}")
-    return [float(n) for n in numbers]
+    return None if value is None else check_count(name, value, least)
 
 
 class _AtThresholds(ConfusionMetric):
@@ -165,7 +156,7 @@ class _AtThresholds(ConfusionMetric):
         class_id: int | None = None,
     ) -> None:
         default = [0.5 if top_k is None else -float(np.finfo(np.float32).max)]
-        super().__init__(default if thresholds is None else check_fractions("thresholds", thresholds), name, dtype, top_k, class_id)
+        super().__init__(default if thresholds is None else check_numbers("thresholds", thresholds, 0, 1), name, dtype, top_k, class_id)
         self.init_thresholds = thresholds
 
     def values(self) -> Array:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import ops
+from tinycnn.checks import check_count, check_flag, check_number, check_numbers
 from tinycnn.config import epsilon
 from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.metrics.confusion import ConfusionMetric, check_fractions, confusion_counts
+from tinycnn.metrics.confusion import ConfusionMetric, confusion_counts
 from tinycnn.metrics.metric import ratio
 from tinycnn.ops.convert import TensorLike
 from tinycnn.registry import register
@@ -24,9 +25,8 @@ CURVES, SUMMATIONS = ("ROC", "PR", "PRGAIN"), ("interpolation", "majoring", "min
 
 def _spread(num_thresholds: int, least: int) -> list[float]:
     """`num_thresholds` numbers from 0 to 1, evenly spread."""
-    if isinstance(num_thresholds, bool) or not isinstance(num_thresholds, int) or num_thresholds < least:
-        raise ArgumentError(f"num_thresholds must be an int >= {least}, got {num_thresholds!r}")
-    return [i / (num_thresholds - 1) for i in range(num_thresholds)] if num_thresholds > 1 else [0.5]
+    count = check_count("num_thresholds", num_thresholds, least)
+    return [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
 
 
 class _Rates(ConfusionMetric):
@@ -54,7 +54,7 @@ class _At(_Rates):
     def __init__(
         self, argument: str, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike | None
     ) -> None:
-        (checked,) = check_fractions(argument, value)
+        checked = check_number(argument, value, 0, 1)
         setattr(self, argument, checked)
         self.value = checked
         self.num_thresholds = num_thresholds
@@ -204,13 +204,15 @@ class AUC(_Rates):
             raise ArgumentError(f"summation_method must be one of {', '.join(SUMMATIONS)}, got {summation_method!r}")
         if num_labels is not None and not multi_label:
             raise ArgumentError("num_labels is for multi_label=True only")
-        self.init_thresholds = None if thresholds is None else sorted(check_fractions("thresholds", list(thresholds)))
+        self.init_thresholds = None if thresholds is None else sorted(check_numbers("thresholds", thresholds, 0, 1))
         inner = _spread(num_thresholds, 2)[1:-1] if self.init_thresholds is None else self.init_thresholds
         self.num_thresholds = len(inner) + 2
-        self.multi_label = bool(multi_label)
-        self.num_labels = num_labels
-        self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
-        self.from_logits = bool(from_logits)
+        self.multi_label = check_flag("multi_label", multi_label)
+        self.num_labels = None if num_labels is None else check_count("num_labels", num_labels)
+        self.label_weights = None if label_weights is None else check_numbers("label_weights", label_weights)
+        if self.label_weights and self.num_labels not in (None, len(self.label_weights)):
+            raise ArgumentError(f"label_weights must have {self.num_labels} numbers, one for each label, got {len(self.label_weights)}")
+        self.from_logits = check_flag("from_logits", from_logits)
         super().__init__([-epsilon(), *inner, 1 + epsilon()], name, dtype)
 
     def make_counts(self, shape: Sequence[int]) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tinycnn.checks import check_number
 from tinycnn.config import epsilon
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.metrics.confusion import same_shape
@@ -44,9 +45,9 @@ class FBetaScore(Metric):
     ) -> None:
         if average not in (None, "micro", "macro", "weighted"):
             raise ArgumentError(f"average must be None, 'micro', 'macro' or 'weighted', got {average!r}")
-        if not beta > 0:
+        if not check_number("beta", beta):
             raise ArgumentError(f"beta must be > 0, got {beta!r}")
-        if threshold is not None and not 0 < threshold <= 1:
+        if threshold is not None and not check_number("threshold", threshold, 0, 1):
             raise ArgumentError(f"threshold must be above 0 and at most 1, or None, got {threshold!r}")
         super().__init__(dtype, name)
         self.average = average

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinycnn.checks import check_count, check_flag, check_int, check_number
 from tinycnn.config import epsilon
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.metrics.metric import Metric, cell_weights
@@ -43,16 +45,16 @@ class IoU(Metric):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
-            raise ArgumentError(f"num_classes must be an int >= 1, got {num_classes!r}")
-        if not target_class_ids or not all(0 <= i < num_classes for i in target_class_ids):
-            raise ArgumentError(f"target_class_ids must be class numbers from 0 to {num_classes - 1}, got {target_class_ids!r}")
         super().__init__("int" if dtype is None else dtype, name)
-        self.num_classes = num_classes
-        self.target_class_ids = list(target_class_ids)
-        self.ignore_class = ignore_class
-        self.sparse_y_true, self.sparse_y_pred = bool(sparse_y_true), bool(sparse_y_pred)
-        self.axis = axis
+        self.num_classes = num_classes = check_count("num_classes", num_classes)
+        chosen = target_class_ids if np.iterable(target_class_ids) else [target_class_ids]
+        self.target_class_ids = [check_count("target_class_ids", i, 0) for i in chosen]
+        if not self.target_class_ids or max(self.target_class_ids) >= num_classes:
+            raise ArgumentError(f"target_class_ids must be class numbers from 0 to {num_classes - 1}, got {target_class_ids!r}")
+        self.ignore_class = None if ignore_class is None else check_int("ignore_class", ignore_class)
+        self.sparse_y_true = check_flag("sparse_y_true", sparse_y_true)
+        self.sparse_y_pred = check_flag("sparse_y_pred", sparse_y_pred)
+        self.axis = check_int("axis", axis)
         self.total_cm = self.add_variable((num_classes, num_classes), name="total_confusion_matrix")
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
@@ -101,7 +103,7 @@ class BinaryIoU(IoU):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
-        self.threshold = threshold
+        self.threshold = check_number("threshold", threshold, -math.inf)
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         pred = convert_to_numpy(y_pred)
@@ -126,7 +128,9 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+        super().__init__(
+            num_classes, range(check_count("num_classes", num_classes)), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
+        )
 
 
 @register("metric", "one_hot_io_u", "one_hot_iou")

@@ -12,8 +12,9 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn import initializers, ops
 from tinycnn.autograd import Variable, no_grad
 from tinycnn.config import floatx
-from tinycnn.errors import DTypeError, ShapeError
+from tinycnn.errors import DTypeError, ShapeError, shown
 from tinycnn.layers.naming import snake_case
+from tinycnn.losses.settings import check_settings
 from tinycnn.ops.convert import TensorLike, convert_to_numpy
 from tinycnn.registry import register
 from tinycnn.saving.configurable import Configurable, resolve, serialize
@@ -31,7 +32,7 @@ class Metric(Configurable):
         name: the key under which logs have it; default: that of the class, in snake case.
 
     Raises:
-        DTypeError: for what is no dtype.
+        DTypeError: for what is no dtype, or a name that is no string.
     """
 
     def __init__(self, dtype: DTypeLike | None = None, name: str | None = None) -> None:
@@ -39,6 +40,8 @@ class Metric(Configurable):
             self.dtype = floatx() if dtype is None else "int32" if dtype == "int" else str(np.dtype(dtype))
         except TypeError:
             raise DTypeError(f"dtype must name a dtype, got {dtype!r}") from None
+        if name is not None and not isinstance(name, str):
+            raise DTypeError(f"name must be a string or None, got {shown(name)}")
         self.name = name or snake_case(type(self).__name__)
         self._variables: list[Variable] = []
 
@@ -181,6 +184,7 @@ class MeanMetricWrapper(Mean):
 
     def __init__(self, fn: Callable[..., Any] | str, name: str | None = None, dtype: DTypeLike | None = None, **settings: Any) -> None:
         self.fn: Callable[..., Any] = resolve("loss", fn)
+        check_settings(self.fn, settings)
         self.settings = settings
         super().__init__(name or getattr(self.fn, "__name__", None) or getattr(self.fn, "name", None), dtype)
 

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import ops
 from tinycnn.autograd import Tensor
+from tinycnn.checks import check_count
 from tinycnn.config import epsilon
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.losses.targets import align
@@ -46,11 +47,9 @@ class R2Score(Metric):
             raise ArgumentError(
                 f"class_aggregation must be None, 'uniform_average' or 'variance_weighted_average', got {class_aggregation!r}"
             )
-        if isinstance(num_regressors, bool) or not isinstance(num_regressors, int) or num_regressors < 0:
-            raise ArgumentError(f"num_regressors must be an int >= 0, got {num_regressors!r}")
         super().__init__(dtype, name)
         self.class_aggregation = class_aggregation
-        self.num_regressors = num_regressors
+        self.num_regressors = check_count("num_regressors", num_regressors, 0)
         self.num_samples = self.add_variable(name="num_samples")
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:

@@ -10,7 +10,7 @@ from tinycnn.layers import Input
 from tinycnn.layers.symbolic import KerasTensor
 from tinycnn.layers.tree import leaves, like, map_leaves
 from tinycnn.models.functional import Functional
-from tinycnn.models.model import Model
+from tinycnn.models.model import Model, check_model
 from tinycnn.models.sequential import Sequential
 
 __all__ = ["clone_model"]
@@ -35,6 +35,7 @@ def clone_model(
     Raises:
         ArgumentError: an argument that is not for such a model, or input_tensors of another form.
     """
+    check_model(model)
     if isinstance(model, Functional):
         clone: Any = _clone_functional(model, input_tensors, _Cloner(clone_function, call_function, recursive))
     elif isinstance(model, Sequential):

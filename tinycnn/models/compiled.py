@@ -7,10 +7,12 @@ from typing import Any
 
 from tinycnn import optimizers
 from tinycnn.autograd import no_grad
-from tinycnn.data import ArrayData, check_count, pack
+from tinycnn.checks import check_count
+from tinycnn.data import ArrayData, pack
 from tinycnn.errors import ArgumentError, NotBuiltError
 from tinycnn.layers import KerasTensor, Layer
 from tinycnn.layers.shapes import Shape
+from tinycnn.losses.settings import is_own
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.fusion import Step
 from tinycnn.models.objective import Objective
@@ -62,7 +64,7 @@ class Compiled(Layer):
         Raises:
             ArgumentError, DTypeError: naming the argument; what was compiled before stays.
         """
-        check_count(steps_per_execution, "steps_per_execution")
+        check_count("steps_per_execution", steps_per_execution)
         if jit_compile not in ("auto", True, False):
             raise ArgumentError(f"jit_compile must be 'auto', True or False, got {jit_compile!r}")
         if run_eagerly and jit_compile is True:
@@ -109,12 +111,19 @@ class Compiled(Layer):
             self._compiled("fit", needs_loss=False).resolve_shapes(self._names_of_outputs(len(shapes)), shapes)
 
     def _compiled(self, method: str, needs_loss: bool = True) -> Objective:
-        """The objective; NotBuiltError if there is none, or nothing to minimise where that is needed."""
+        """The objective; NotBuiltError if there is none, or surely nothing to minimise where that is needed."""
         if self._objective is None:
             raise NotBuiltError(f"{method}() needs a compiled model: call compile(optimizer, loss) first")
-        if needs_loss and not self._objective.has_loss():
+        if needs_loss and not self._objective.has_loss() and not self._may_add_losses():
             raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
         return self._objective
+
+    def _may_add_losses(self) -> bool:
+        """Whether there are regularizers, or layers of the user's own, which may call `add_loss`."""
+        return any(
+            not is_own(type(layer)) or any(name.endswith("_regularizer") and value is not None for name, value in vars(layer).items())
+            for layer in self.walk()
+        )
 
     # ---- data
     def _known_shapes(self) -> dict[Any, list[Shape]]:
@@ -140,7 +149,9 @@ class Compiled(Layer):
             raise ArgumentError("y must be given")
         with contextlib.nullcontext() if known else undone_on_error(self):
             shapes = self._admit_inputs(known, data)
-            self._compiled("fit").resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
+            objective = self._compiled("fit")
+            objective.resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
+            objective.check_weights(data.y, shapes, data.weights)
 
     def _names_of_outputs(self, count: int) -> list[str]:
         """The names of so many outputs; made up where the model does not know them."""

@@ -35,6 +35,8 @@ class Feed:
         admit: is shown the data before anything is computed - all of it at once, or a stream's batches one by one - and raises if the
             model cannot take it.
         input_names, output_names: the keys that x and y have where they are dicts; None if the model does not know.
+        input_shapes: of the model's inputs, where it knows them: arrays that only lack a last axis of size 1, as gray images without
+            channels, or have one too many, are seen so.
         dtype: what the model computes in.
         class_weight: class number -> weight, applied to y.
         finite: whether to look for NaN and infinity first.
@@ -43,6 +45,7 @@ class Feed:
     admit: Callable[[ArrayData], Any]
     input_names: Sequence[str] | None
     output_names: Sequence[str] | None
+    input_shapes: Sequence[Sequence[int | None]]
     dtype: np.dtype[Any]
     class_weight: Mapping[int, float] | None = None
     finite: bool = False
@@ -57,6 +60,8 @@ class Feed:
         if self.input_names is not None and len(inputs) != len(self.input_names):
             count = len(self.input_names)
             raise ShapeError(f"x has {len(inputs)} arrays, the model has {count} input{'s' * (count != 1)}: {list(self.input_names)}")
+        if self.input_shapes:
+            inputs = [_seen_as(array, shape) for array, shape in zip(inputs, self.input_shapes, strict=True)]
         targets, y_structure = ([], None) if y is None else flatten(y, "y", self.output_names)
         data = ArrayData(inputs, targets, self.weights(sample_weight, targets), structure, y_structure)
         if self.finite:
@@ -129,3 +134,10 @@ class Feed:
             if value is not None:
                 raise ArgumentError(f"{name} must not be given when x is a stream of batches, which has it already")
         return self.from_stream(x, shuffle)
+
+
+def _seen_as(array: NDArray[Any], shape: Sequence[int | None]) -> NDArray[Any]:
+    """A view of `array` with a last axis of size 1 more or less, if its number of axes differs from that of `shape` by just that."""
+    if array.ndim == len(shape) - 1 and shape[-1] == 1:
+        return array[..., None]
+    return array[..., 0] if array.ndim == len(shape) + 1 and array.shape[-1] == 1 else array

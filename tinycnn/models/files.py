@@ -8,11 +8,11 @@ import os
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from tinycnn.errors import ArgumentError, DataError
+from tinycnn.checks import check_path
+from tinycnn.errors import ArgumentError, DataError, DTypeError, shown
 from tinycnn.layers import Input
 from tinycnn.saving import budget, keras_weights, legacy_h5
 from tinycnn.saving.archive import parse_json, read_archive, write_archive
-from tinycnn.saving.atomic import checked_path
 from tinycnn.saving.configurable import deserialize, serialize
 from tinycnn.saving.custom import within
 from tinycnn.saving.hdf5 import Group, read_hdf5
@@ -39,7 +39,7 @@ def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = T
         DTypeError: something in the model has no place in a file, such as a function of the user's own that is not registered.
         OSError: the file cannot be written; an older one is as it was.
     """
-    path = checked_path(filepath, "filepath")
+    model, path = _model(model), check_path("filepath", filepath)
     if zipped is False:
         raise ArgumentError("zipped must be True or None: a model is written into one file")
     if not path.endswith((".keras", ".h5", ".hdf5")):
@@ -53,6 +53,12 @@ def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = T
         write_archive(path, config, keras_weights.written_weights(model, optimizer))
     else:
         legacy_h5.write_model(path, model, optimizer, config)
+
+
+def _model(value: Any) -> Any:
+    from tinycnn.models.model import check_model  # which imports this module
+
+    return check_model(value)
 
 
 def _built_optimizer(model: Any) -> Any:
@@ -98,7 +104,7 @@ def load_model(
         DataError: the file is damaged, or asks for what tinycnn has not; the sentence says where in the file.
         OSError: the file cannot be read.
     """
-    path = checked_path(filepath, "filepath")
+    path = check_path("filepath", filepath)
     with open(path, "rb") as file:
         try:
             with within(custom_objects):
@@ -184,12 +190,12 @@ def _compile(model: Any, config: Any) -> None:
 
 def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """`model.save_weights(filepath, overwrite)`."""
-    model.save_weights(filepath, overwrite)
+    _model(model).save_weights(filepath, overwrite)
 
 
 def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
     """`model.load_weights(filepath, skip_mismatch, ...)`."""
-    model.load_weights(filepath, skip_mismatch, **kwargs)
+    _model(model).load_weights(filepath, skip_mismatch, **kwargs)
 
 
 def model_to_json(model: Any, **kwargs: Any) -> str:
@@ -201,8 +207,11 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     """The model that `to_json` described, of tinycnn or of Keras, with new weights; compiled, if it was.
 
     Raises:
+        DTypeError: it is no string.
         DataError: it is no such description, or asks for what tinycnn has not.
     """
+    if not isinstance(json_string, (str, bytes)):
+        raise DTypeError(f"json_string must be a string, got {shown(json_string)}")
     with within(custom_objects):
         config = parse_json(json_string, "json_string")
         model = _from_config(config)

@@ -107,6 +107,8 @@ class _Reader:
             )
         layer = deserialize("layer", {key: entry[key] for key in ("class_name", "config") if key in entry})
         name = entry.get("name", layer.name)
+        if name != layer.name and "name" not in entry.get("config", {}) and isinstance(name, str):
+            layer.name = name  # a get_config of the user's own, which leaves it out
         if name != layer.name:
             raise ArgumentError(f"the config of layer {name!r} has another name inside, {layer.name!r}")
         if name in self._layers:

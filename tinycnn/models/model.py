@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from tinycnn.errors import ArgumentError, NotBuiltError, ShapeError
+from tinycnn.checks import check_path
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError, shown
 from tinycnn.layers import Layer
 from tinycnn.layers.shapes import Shape
 from tinycnn.layers.tree import leaves
@@ -14,11 +15,12 @@ from tinycnn.models import files
 from tinycnn.models.summary import print_summary
 from tinycnn.models.trainer import Trainer
 from tinycnn.saving import weights_files
+from tinycnn.saving.custom import within
 
 if TYPE_CHECKING:
     from tinycnn.models.functional import Functional
 
-__all__ = ["Model", "check_no_mask", "check_shape"]
+__all__ = ["Model", "check_model", "check_no_mask", "check_shape"]
 
 
 class Model(Trainer):
@@ -48,17 +50,22 @@ class Model(Trainer):
         Functional.__init__(cast("Functional", self), *args, **kwargs)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """A new model: of the form that a functional model's config has, or with the arguments of a subclass.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: name -> class or function of your own, beside the registered ones.
 
         Raises:
             ArgumentError: the config does not fit.
         """
         from tinycnn.models.functional import Functional
 
-        if cls is Model or "input_layers" in config:
-            return Functional.from_graph(config, cls)
-        return super().from_config(config)
+        with within(custom_objects):
+            if cls is Model or "input_layers" in config:
+                return Functional.from_graph(config, cls)
+            return super().from_config(config)
 
     @property
     def layers(self) -> list[Layer]:
@@ -116,7 +123,7 @@ class Model(Trainer):
             NotBuiltError: there are no weights yet.
             OSError: the file cannot be written; an older one is as it was.
         """
-        path = os.fspath(filepath)
+        path = check_path("filepath", filepath)
         weights_files.check_ending(path, weights_files.WRITTEN)
         if not overwrite and os.path.exists(path):
             raise ArgumentError(f"filepath {path!r} exists, and overwrite is False")
@@ -138,7 +145,7 @@ class Model(Trainer):
             DataError: the file is damaged or does not fit; no weight was changed.
             OSError: the file cannot be read.
         """
-        path = os.fspath(filepath)
+        path = check_path("filepath", filepath)
         weights_files.check_ending(path, weights_files.READ)
         self.require_weights("load_weights")
         weights_files.read(path, self, self.optimizer if self.compiled and self.optimizer.built else None, skip_mismatch, by_name)
@@ -169,13 +176,12 @@ class Model(Trainer):
         """
         from tinycnn.saving.onnx import export_onnx  # which imports this module
 
+        path = check_path("filepath", filepath)
         if format not in (None, "onnx"):
             raise ArgumentError(f"format must be 'onnx', got {format!r}: tinycnn writes no TensorFlow SavedModel and nothing else but ONNX")
-        if format is None and not os.fspath(filepath).endswith(".onnx"):
-            raise ArgumentError(
-                f"filepath must end in '.onnx', got {os.fspath(filepath)!r}: tinycnn exports ONNX only, no TensorFlow SavedModel"
-            )
-        export_onnx(self, filepath, opset_version)
+        if format is None and not path.endswith(".onnx"):
+            raise ArgumentError(f"filepath must end in '.onnx', got {path!r}: tinycnn exports ONNX only, no TensorFlow SavedModel")
+        export_onnx(self, path, opset_version)
 
     # ---- looking at it
     def summary(
@@ -204,6 +210,13 @@ def _replace_base(cls: type, base: type) -> None:
                 _replace_base(inner, base)
         if Model in cls.__bases__:
             cls.__bases__ = tuple(base if inner is Model else inner for inner in cls.__bases__)
+
+
+def check_model(value: Any) -> Any:
+    """`value`, if it is a model; DTypeError otherwise."""
+    if not isinstance(value, Model):
+        raise DTypeError(f"model must be a Model, got {shown(value)}")
+    return value
 
 
 def check_shape(model: str, got: Sequence[int | None], expected: Shape, what: str = "inputs") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn import losses, metrics
-from tinycnn.autograd import Tensor
-from tinycnn.errors import ArgumentError, DTypeError, ShapeError
+from tinycnn.autograd import Tensor, no_grad
+from tinycnn.config import floatx
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError, TinyCNNError, shown
 from tinycnn.losses import Loss, LossFunctionWrapper
+from tinycnn.losses.settings import is_own
 from tinycnn.metrics import Mean, Metric
 from tinycnn.saving.configurable import serialize
 
@@ -34,11 +37,16 @@ class _Output:
     #: The mean of this output's own loss; only models with several outputs report it.
     mean: Mean
 
+    @property
+    def kinds(self) -> list[type[Metric]]:
+        """What the metrics are."""
+        return [type(metric) for metric, _ in self.metrics]
+
 
 class Objective:
     """Loss, loss weights and metrics of a model.
 
-    What the user gave is kept as it is until the outputs are known (`resolve`): "accuracy" means another metric for one-hot targets than
+    Which metric a name stands for is found when the outputs are known (`resolve`): "accuracy" means another one for one-hot targets than
     for class numbers.
 
     Args:
@@ -46,15 +54,19 @@ class Objective:
         loss_weights: for several outputs a list or a dict of numbers; default 1.
         metrics: a list of anything `metrics.get` takes; for several outputs a list of such lists, or a dict by output name.
         weighted_metrics: the same, for metrics that use the sample weights.
+
+    Raises:
+        ArgumentError, DTypeError: for an unknown name, a config that does not fit, or what is none of these.
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
         self._loss = _each(loss, _as_loss)
         self._loss_weights = _each(loss_weights, _as_weight)
-        self._metrics = metrics
-        self._weighted_metrics = weighted_metrics
+        self._metrics = _each(metrics, lambda part: _each(part, _as_metric))
+        self._weighted_metrics = _each(weighted_metrics, lambda part: _each(part, _as_metric))
         self._outputs: list[_Output] = []
         self._resolved_for: Any = None
+        self._weighed_for: Any = None
         self._total = Mean(name="loss")
         self._named: dict[str, Metric] = {"loss": self._total}
         self._means: list[Any] = [self._total]
@@ -90,6 +102,8 @@ class Objective:
     def resolve(self, names: Sequence[str], targets: Sequence[NDArray[Any]], predictions: Sequence[Shape]) -> None:
         """Fit losses and metrics to the outputs, and check that the targets fit them. An error leaves everything as it was.
 
+        tinycnn's own metrics are tried on a sample, once for each form of the data.
+
         Args:
             names: of the outputs.
             targets: y, one array for each output, of any number of samples.
@@ -117,8 +131,29 @@ class Objective:
             found += [(metrics.resolve(m, *shapes), True) for m in _listed(weighted[i])]
             weight = 1.0 if weights[i] is None else weights[i]
             outputs.append(_Output(all_losses[i], weight, found, Mean(name=f"{name}_loss")))
+        same = [output.kinds for output in outputs] == [output.kinds for output in self._outputs]
+        if same:  # as for images of another size: what is gathered goes on
+            outputs = self._outputs
+        for output, target, prediction in zip(outputs, targets, predictions, strict=True):
+            for metric, _ in output.metrics:
+                _try(metric, target, prediction)
         self._outputs, self._resolved_for = outputs, key
-        self._name_results(names)
+        if not same:
+            self._name_results(names)
+
+    def check_weights(self, targets: Sequence[NDArray[Any]], predictions: Sequence[Shape], weights: Sequence[NDArray[Any] | None]) -> None:
+        """Raise ShapeError unless sample weights fit losses and metrics, after `resolve`: tried on a sample, once for each form of them."""
+        key = tuple((t.shape[1:], p[1:], None if w is None else w.shape[1:]) for t, p, w in zip(targets, predictions, weights, strict=True))
+        if key == self._weighed_for:
+            return
+        for output, target, prediction, weight in zip(self._outputs, targets, predictions, weights, strict=True):
+            if weight is not None:
+                if output.loss is not None and _is_own(output.loss) and None not in prediction[1:]:
+                    with no_grad(), np.errstate(all="ignore"):
+                        output.loss(*_two_samples(target, prediction), _two(weight))
+                for metric in [metric for metric, weighted in output.metrics if weighted]:
+                    _try(metric, target, prediction, weight)
+        self._weighed_for = key
 
     @property
     def shapes(self) -> list[list[list[int]]] | None:
@@ -130,18 +165,21 @@ class Objective:
         self.resolve(names, [np.zeros((0, *target), np.int64) for target, _ in shapes], [(None, *output) for _, output in shapes])
 
     def _name_results(self, names: Sequence[str]) -> None:
-        """Who reports under which name; several outputs put their own names first."""
+        """Who reports under which name: several outputs put theirs first; a name that is taken gets "weighted_" or a number."""
         named: dict[str, Metric] = {"loss": self._total}
         if len(names) > 1:
             named |= {f"{name}_loss": o.mean for name, o in zip(names, self._outputs, strict=True) if o.loss is not None}
-        for name, output in zip(names, self._outputs, strict=True):
-            for metric, _ in output.metrics:
-                stem = key = f"{name}_{metric.name}" if len(names) > 1 else metric.name
-                count = 1
-                while key in named:
-                    key = f"{stem}_{count}"
-                    count += 1
-                named[key] = metric
+        prefixes = [f"{name}_" if len(names) > 1 else "" for name in names]
+        found = [(p, metric, weighted) for p, output in zip(prefixes, self._outputs, strict=True) for metric, weighted in output.metrics]
+        for prefix, metric, weighted in sorted(found, key=lambda item: item[2]):  # as Keras has them, those with weights last
+            stem = prefix + metric.name
+            if weighted and stem in named:
+                stem = f"{prefix}weighted_{metric.name}"
+            key, count = stem, 1
+            while key in named:
+                key = f"{stem}_{count}"
+                count += 1
+            named[key] = metric
         self._named = named
         self._means = list(named.values())
 
@@ -195,6 +233,48 @@ def _as_loss(identifier: Any) -> Loss | None:
     """An instance of Loss, from anything that Keras takes."""
     found = losses.get(identifier)
     return found if found is None or isinstance(found, Loss) else LossFunctionWrapper(found)
+
+
+def _as_metric(identifier: Any) -> Any:
+    """A metric of a class or a config; a name, which must be known, and a function as they are."""
+    if identifier is None or (isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc")):
+        return identifier
+    try:
+        found = metrics.get(identifier)
+    except TypeError as error:
+        if isinstance(error, TinyCNNError):
+            raise
+        raise ArgumentError(f"metrics: {shown(identifier)} cannot be made without arguments ({error})") from None
+    if not callable(found):
+        raise DTypeError(f"metrics must hold names, metrics or functions, got {shown(identifier)}")
+    return identifier if isinstance(identifier, str) else found
+
+
+def _is_own(thing: Loss | Metric) -> bool:
+    """Whether it is tinycnn's own: a function or a class of the user's is not called before there are true outputs."""
+    return is_own(type(thing)) and is_own(getattr(thing, "fn", type(thing)))
+
+
+def _two(rows: NDArray[Any]) -> NDArray[Any]:
+    """The first row, twice."""
+    return np.repeat(rows[:1], 2, axis=0)
+
+
+def _two_samples(targets: NDArray[Any], prediction: Shape) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The first target, twice, and outputs of 0."""
+    return _two(targets), np.zeros((2, *(n or 0 for n in prediction[1:])), floatx())
+
+
+def _try(metric: Metric, targets: NDArray[Any], prediction: Shape, weight: NDArray[Any] | None = None) -> None:
+    """Raise if `metric` cannot take such targets, outputs and weights: a copy of it notes two samples."""
+    if not len(targets) or None in prediction[1:] or not _is_own(metric):
+        return
+    try:
+        with np.errstate(all="ignore"):
+            copy.deepcopy(metric).update_state(*_two_samples(targets, prediction), None if weight is None else _two(weight))
+    except (TinyCNNError, ValueError) as error:
+        kind = type(error) if isinstance(error, TinyCNNError) else ShapeError
+        raise kind(f"metric {metric.name!r} cannot take the targets and outputs, tried with two samples: {error}") from None
 
 
 def _as_weight(value: Any) -> float | None:

@@ -17,6 +17,7 @@ from tinycnn.models.model import Model, check_shape
 from tinycnn.models.stepwise import Stepwise
 from tinycnn.registry import register
 from tinycnn.saving.configurable import deserialize, serialize
+from tinycnn.saving.custom import within
 
 __all__ = ["Sequential"]
 
@@ -125,8 +126,11 @@ class Sequential(Stepwise):
     # ---- running it
     def _taken(self, args: Any, kwargs: dict[str, Any], training: bool | None) -> tuple[tuple[Any, ...], dict[str, Any], bool | None]:
         args, kwargs, training = super()._taken(args, kwargs, training)
-        if self._drawn_tensors and args and isinstance(args[0], (list, tuple)) and len(args[0]) == 1:  # as `predict` takes it
-            args = (args[0][0], *args[1:])
+        if self._drawn_tensors and args:  # as `predict` takes it
+            if isinstance(args[0], (list, tuple)) and len(args[0]) == 1:
+                args = (args[0][0], *args[1:])
+            elif isinstance(args[0], dict) and list(args[0]) == self.input_names:
+                args = (args[0][self.input_names[0]], *args[1:])
         return args, kwargs, training
 
     def _make_steps(self, fuses: bool) -> list[Step]:
@@ -218,11 +222,12 @@ class Sequential(Stepwise):
         return {"name": self.name, "trainable": self.trainable, "layers": [serialize(layer) for layer in (*first, *self._sublayers)]}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Sequential:
-        """A new model of new layers, with new weights."""
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
+        """A new model of new layers, with new weights. Arguments and errors are those of `Model.from_config`."""
         check_bounds(config)
         unknown = set(config) - {"name", "trainable", "layers"}
         if unknown or not isinstance(config.get("layers"), list):
             raise ArgumentError(f"the config of a Sequential must have name, trainable and a list of layers, got {sorted(config)}")
-        layers = [deserialize("layer", layer) for layer in config["layers"]]
+        with within(custom_objects):
+            layers = [deserialize("layer", layer) for layer in config["layers"]]
         return cls(layers, trainable=config.get("trainable") is not False, name=config.get("name"))

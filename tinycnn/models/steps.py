@@ -33,7 +33,8 @@ class Steps(Compiled):
         """Forward, loss, backward and update for one batch.
 
         Args:
-            data: x, (x, y) or (x, y, sample_weight), as much as `fit` was given; Tensors, or lists or dicts of them.
+            data: x, (x, y) or (x, y, sample_weight), as much as `fit` was given; Tensors, or lists or dicts of them. A list of inputs
+                alone is (x,).
 
         Returns:
             Name -> value, what callbacks and the History get. An epoch's are those of its last batch.
@@ -113,6 +114,10 @@ class Steps(Compiled):
         """Whether a "train" or "test" step is other than the default."""
         return self._overrides(f"{kind}_step", "compute_loss", "compute_metrics")
 
+    def _is_spelt_out(self, kind: str) -> bool:
+        """Whether a "train" or "test" step is done by the method: it is other than the default, or all losses are those that layers add."""
+        return self._has_own(kind) or (self._objective is not None and not self._objective.has_loss())
+
     def _own_step(self, kind: str, batch: Batch) -> dict[str, Any]:
         """`train_step` or `test_step` on a batch."""
         data = _data(batch)
@@ -138,9 +143,10 @@ class Steps(Compiled):
         if self._overrides(f"{kind}_step"):
             admit = _anything
         else:
-            only_inputs = kind == "predict" or self._has_own(kind)
+            only_inputs = kind == "predict" or self._is_spelt_out(kind)
             admit = functools.partial(self._admit_inputs if only_inputs else self._admit_targets, self._known_shapes())
-        return Feed(admit, self.input_names, self.output_names, np.dtype(self.dtype), class_weight, finite)
+        shapes = [tensor.shape for tensor in self.inputs]
+        return Feed(admit, self.input_names, self.output_names, shapes, np.dtype(self.dtype), class_weight, finite)
 
     def _objective_of(self, method: str) -> Objective:
         return self._compiled(method, needs_loss=False)
@@ -178,7 +184,7 @@ def _data(batch: Batch) -> Any:
     """A batch as `train_step` gets it."""
     x = inputs_of(batch)
     if not batch.y:
-        return x
+        return pack_x_y_sample_weight(x)
     y = pack([Tensor.wrap(a) for a in batch.y], batch.y_structure)
     if all(w is None for w in batch.weights):
         return x, y

@@ -12,7 +12,8 @@ from tinycnn.autograd.engine import quiet
 from tinycnn.callbacks import Callback, CallbackList, History, ProgbarLogger
 from tinycnn.callbacks.backup_and_restore import Resumption
 from tinycnn.callbacks.progbar_logger import resolve_verbose
-from tinycnn.data import Batch, Batches, Epochs, check_count, is_stream
+from tinycnn.checks import check_count
+from tinycnn.data import Batch, Batches, Epochs, is_stream
 from tinycnn.errors import ArgumentError
 from tinycnn.models.building import undone_on_error
 from tinycnn.models.generators import GeneratorMethods
@@ -103,8 +104,8 @@ class Trainer(GeneratorMethods, Steps):
             NotBuiltError: the model is not compiled.
         """
         self._compiled("fit", needs_loss=not self._has_own("train"))
-        check_count(epochs, "epochs")
-        check_count(initial_epoch, "initial_epoch", least=0)
+        check_count("epochs", epochs)
+        check_count("initial_epoch", initial_epoch, least=0)
         if (
             not isinstance(validation_freq, (int, Sequence))
             or isinstance(validation_freq, str)
@@ -117,7 +118,7 @@ class Trainer(GeneratorMethods, Steps):
         if validation_batch_size is None:
             validation_batch_size = batch_size
         else:
-            check_count(validation_batch_size, "validation_batch_size")
+            check_count("validation_batch_size", validation_batch_size)
         with undone_on_error(self):
             feed = self._feed("train", class_weight, check_finite)
             validation = None
@@ -212,8 +213,8 @@ class Trainer(GeneratorMethods, Steps):
         return resumption.batches
 
     def _step(self, kind: str) -> Step:
-        """What runs for each batch: the quick way, unless this model has a step of its own."""
-        if self._has_own(kind):
+        """What runs for each batch: the quick way, unless this model has a step of its own, or no loss but those that layers add."""
+        if self._is_spelt_out(kind):
             return functools.partial(self._own_step, kind)
         return self._train_step if kind == "train" else self._test_step
 

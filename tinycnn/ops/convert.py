@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import config
 from tinycnn.autograd.tensor import Tensor, apply, as_supported_array
-from tinycnn.errors import DTypeError
+from tinycnn.errors import DTypeError, shown
 from tinycnn.rules.elementwise import Cast
 
 __all__ = [
@@ -68,6 +68,14 @@ def from_dlpack(x: Any) -> Tensor:
     return Tensor.wrap(as_supported_array(array))
 
 
+def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """What `dtype` names. Raises DTypeError if it is nothing that NumPy knows."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise DTypeError(f"dtype must name a dtype, got {shown(dtype)}") from None
+
+
 def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """`x` in another dtype; the gradient comes back in the old one.
 
@@ -75,7 +83,7 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
         DTypeError: if tinycnn does not compute with `dtype`.
     """
     x = convert_to_tensor(x)
-    target = as_supported_array(np.empty(0, dtype)).dtype
+    target = as_supported_array(np.empty(0, as_dtype(dtype))).dtype
     return x if x.dtype == target else apply(Cast, x, dtype=target)
 
 

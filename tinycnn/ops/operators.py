@@ -26,8 +26,10 @@ def _swapped(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Ten
     return reflected
 
 
-def _reshape(self: Tensor, *newshape: Any) -> Tensor:
-    """The same cells in another shape: t.reshape(2, -1) or t.reshape((2, -1))."""
+def _reshape(self: Tensor, *newshape: Any, order: str = "C", copy: None = None) -> Tensor:
+    """The same cells in another shape: t.reshape(2, -1) or t.reshape((2, -1)). The rest is what np.reshape says, and must be left alone."""
+    if order != "C" or copy is not None:
+        raise ArgumentError(f"order must be 'C' and copy None in reshape() of a tensor, got {order!r} and {copy!r}")
     return array.reshape(self, newshape[0] if len(newshape) == 1 else newshape)
 
 

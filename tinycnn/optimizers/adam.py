@@ -7,9 +7,9 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from tinycnn.checks import check_number
 from tinycnn.errors import ArgumentError
 from tinycnn.kernels.select import current
-from tinycnn.optimizers.checks import check_number
 from tinycnn.optimizers.optimizer import Array, Optimizer, Options, Rate
 from tinycnn.registry import register
 

@@ -6,7 +6,7 @@ from typing import Unpack
 
 import numpy as np
 
-from tinycnn.optimizers.checks import check_number
+from tinycnn.checks import check_number
 from tinycnn.optimizers.optimizer import Array, Optimizer, Options, Rate
 from tinycnn.registry import register
 

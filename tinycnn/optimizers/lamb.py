@@ -6,8 +6,8 @@ from typing import Unpack
 
 import numpy as np
 
+from tinycnn.checks import check_number
 from tinycnn.optimizers.by_variable import ByVariable
-from tinycnn.optimizers.checks import check_number
 from tinycnn.optimizers.optimizer import Array, Options, Rate
 from tinycnn.registry import register
 

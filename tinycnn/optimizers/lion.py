@@ -6,8 +6,8 @@ from typing import Unpack
 
 import numpy as np
 
+from tinycnn.checks import check_number
 from tinycnn.errors import ArgumentError
-from tinycnn.optimizers.checks import check_number
 from tinycnn.optimizers.optimizer import Array, Optimizer, Options, Rate
 from tinycnn.registry import register
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tinycnn.autograd import Tensor, Variable, no_grad
 from tinycnn.autograd.engine import quiet
+from tinycnn.checks import check_number
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
-from tinycnn.optimizers.checks import check_number
 from tinycnn.optimizers.clipping import clip_norm, clip_value
 from tinycnn.optimizers.flat import FlatVariables, by_dtype
 from tinycnn.optimizers.rate import IntSetting, Setting, as_rate, current_rate

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn.optimizers.checks import check_number
+from tinycnn.checks import check_number
 from tinycnn.optimizers.schedules import LearningRateSchedule
 from tinycnn.saving.configurable import resolve
 
@@ -54,7 +54,19 @@ class _Assigned:
 
     def numpy(self) -> NDArray[Any]:
         """The number as an array without axes."""
-        return np.array(self)
+        return np.array(self.plain())
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """As a plain number, beside which float32 arrays stay float32."""
+        return getattr(ufunc, method)(*[x.plain() if isinstance(x, _Assigned) else x for x in inputs], **kwargs)
+
+    def plain(self) -> Any:
+        """The number, without the methods."""
+        raise NotImplementedError
+
+    def __reduce__(self) -> Any:
+        plain = self.plain()
+        return type(plain), (plain,)
 
     @property
     def value(self) -> NDArray[Any]:
@@ -70,8 +82,8 @@ class Setting(_Assigned, float):
         setting._owner, setting._attribute = owner, attribute
         return setting
 
-    def __reduce__(self) -> Any:
-        return float, (float(self),)
+    def plain(self) -> float:
+        return float(self)
 
 
 class IntSetting(_Assigned, int):
@@ -82,5 +94,5 @@ class IntSetting(_Assigned, int):
         setting._owner, setting._attribute = owner, attribute
         return setting
 
-    def __reduce__(self) -> Any:
-        return int, (int(self),)
+    def plain(self) -> int:
+        return int(self)

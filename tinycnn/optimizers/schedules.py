@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tinycnn.checks import check_number
 from tinycnn.errors import ArgumentError, DTypeError
-from tinycnn.optimizers.checks import check_number
 from tinycnn.registry import register
 from tinycnn.saving import configurable
 from tinycnn.saving.configurable import Configurable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from tinycnn.checks import check_number
 from tinycnn.kernels.select import current
-from tinycnn.optimizers.checks import check_number
 from tinycnn.optimizers.optimizer import Array, Optimizer, Options, Rate
 from tinycnn.registry import register
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from tinycnn.checks import check_number
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.kernels.spec import Activation, Array, KernelSet
 from tinycnn.rules.op import Gradients, Needs, Op, Shape, normalize_axis
@@ -125,9 +126,7 @@ class Dropout(Op):
 
     @staticmethod
     def shape(x: Shape, *, rate: float, seed: int) -> DropoutGeometry:
-        if not 0 <= rate < 1:
-            raise ArgumentError(f"rate must be in [0, 1), got {rate!r}")
-        return DropoutGeometry(x, float(rate), operator.index(seed) % 2**64)
+        return DropoutGeometry(x, check_number("rate", rate, 0, 1, open_end=True), operator.index(seed) % 2**64)
 
     @staticmethod
     def forward(k: KernelSet, geometry: DropoutGeometry, x: Array) -> tuple[Array, Any]:

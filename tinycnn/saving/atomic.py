@@ -9,16 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from tinycnn.errors import DTypeError, shown
-
-__all__ = ["checked_path", "replacing"]
-
-
-def checked_path(path: str | os.PathLike[str], name: str) -> str:
-    """`path` as a string. Raises DTypeError, naming the argument `name`, for what is no path."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise DTypeError(f"{name} must be a path, got {shown(path)}")
-    return os.fspath(path)
+__all__ = ["replacing"]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from tinycnn.errors import ArgumentError
+from tinycnn.errors import ArgumentError, DTypeError, shown
 
 __all__ = [
     "CustomObjectScope",
@@ -99,5 +99,7 @@ def get_registered_object(
 
 
 def within(custom_objects: Mapping[str, Any] | None) -> CustomObjectScope:
-    """A scope of these and of those that can be seen already."""
+    """A scope of these and of those that can be seen already. Raises DTypeError for what is no dict."""
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise DTypeError(f"custom_objects must be a dict of name -> class or function, got {shown(custom_objects)}")
     return CustomObjectScope({**_scope.objects, **(custom_objects or {})})

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn import ops, random
-from tinycnn.data.batches import check_count
+from tinycnn.checks import check_count, check_path
 from tinycnn.errors import ArgumentError, DataError
 from tinycnn.ops.convert import integers
 from tinycnn.ops.image import INTERPOLATIONS
@@ -135,12 +135,12 @@ def image_dataset_from_directory(
     """
     pillow()
     mode = check_color_mode(color_mode)
-    check_count(batch_size, "batch_size")
+    check_count("batch_size", batch_size)
     sizes = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     if len(sizes) != 2:
         raise ArgumentError(f"image_size must be an int or a pair (height, width), got {image_size!r}")
     for size in sizes:
-        check_count(size, "image_size")
+        check_count("image_size", size)
     if interpolation not in INTERPOLATIONS:
         raise ArgumentError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
     if label_mode not in ("int", "categorical", "binary", None):
@@ -157,7 +157,9 @@ def image_dataset_from_directory(
     img_to_array(ops.image.resize(np.zeros((1, 1, 1), np.float32), **resize).numpy(), data_format)
     read = functools.partial(_read, mode=mode, data_format=data_format, resize=resize)
 
-    paths, numbers, names = _index(Path(directory).expanduser(), None if label_mode is None else labels, class_names, follow_links)
+    paths, numbers, names = _index(
+        Path(check_path("directory", directory)).expanduser(), None if label_mode is None else labels, class_names, follow_links
+    )
     rows = None if numbers is None or names is None else _rows(numbers, names, label_mode)
     if verbose:
         print(f"Found {len(paths)} files" + ("." if names is None else f" belonging to {len(names)} classes."))
@@ -188,7 +190,7 @@ def _check_split(validation_split: float | None, subset: str | None, shuffle: bo
         raise ArgumentError(f"validation_split and subset must be given together, got {validation_split!r} and {subset!r}")
     if validation_split is not None and not 0 < validation_split < 1:
         raise ArgumentError(f"validation_split must be between 0 and 1, got {validation_split!r}")
-    if seed is not None and not 0 <= check_count(seed, "seed", least=0) < 2**32:
+    if seed is not None and not 0 <= check_count("seed", seed, least=0) < 2**32:
         raise ArgumentError(f"seed must be from 0 to 2**32 - 1, got {seed!r}")
     if validation_split is not None and shuffle and seed is None and subset != "both":
         raise ArgumentError("seed must be given with validation_split, or else training and validation would share pictures")

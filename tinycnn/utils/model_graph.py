@@ -11,6 +11,7 @@ from tinycnn.errors import NotBuiltError
 from tinycnn.layers import Layer
 from tinycnn.layers.tree import leaves
 from tinycnn.models import Model, graph
+from tinycnn.models.model import check_model
 
 __all__ = ["Box", "Drawing", "draw"]
 
@@ -49,7 +50,7 @@ def draw(model: Model, expand_nested: bool = False) -> Drawing:
     Raises:
         NotBuiltError: a Sequential does not know its input's shape yet.
     """
-    drawing = Drawing(model.name)
+    drawing = Drawing(check_model(model).name)
     if not model.inputs:
         if not model.built:
             raise NotBuiltError(f"model {model.name!r} cannot be drawn before it is built: call build(input_shape)")

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from tinycnn.checks import check_path
 from tinycnn.errors import ArgumentError, BackendError
 from tinycnn.layers import InputLayer, Layer
 from tinycnn.models import Model
@@ -162,7 +163,7 @@ def plot_model(
         BackendError: Graphviz fails.
         OSError: the file cannot be written.
     """
-    path = os.fspath(to_file)
+    path = check_path("to_file", to_file)
     stem, ending = os.path.splitext(path)
     if ending.lower() not in (*_PICTURES, ".dot", ".txt"):
         raise ArgumentError(f"to_file must end in {', '.join(_PICTURES)}, .dot or .txt, got {path!r}")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinycnn.checks import check_path
 from tinycnn.errors import ArgumentError
 from tinycnn.saving.atomic import replacing
 
@@ -51,9 +52,10 @@ def new_figure(width: float, height: float) -> Any:
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
     """Write the figure, atomically; the ending gives the format (.png, .svg, .pdf). Raises OSError, or ArgumentError for another ending."""
-    ending = os.path.splitext(os.fspath(path))[1].removeprefix(".").lower()
+    name = check_path("path", path)
+    ending = os.path.splitext(name)[1].removeprefix(".").lower()
     if ending not in figure.canvas.get_supported_filetypes():
-        raise ArgumentError(f"path must end in .png, .svg or .pdf, got {os.fspath(path)!r}")
+        raise ArgumentError(f"path must end in .png, .svg or .pdf, got {name!r}")
     with replacing(path) as stream:
         figure.savefig(stream, format=ending, dpi=120)
 

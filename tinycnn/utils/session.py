@@ -16,7 +16,7 @@ __all__ = ["clear_session", "set_random_seed"]
 def set_random_seed(seed: int) -> None:
     """Seed tinycnn, and Python's and NumPy's global generators for the user's own code.
 
-    Two runs from the same seed give the same bytes, for any number of threads.
+    Two runs from the same seed give the same bytes, for any number of threads. Layers with a `seed` of their own do not look at it.
 
     Args:
         seed: an int from 0 to 2**32 - 1 (NumPy's range).

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tinycnn.checks import check_path
 from tinycnn.errors import ArgumentError, NotBuiltError
 from tinycnn.layers.operation import Operation
 from tinycnn.layers.symbolic import Node
 from tinycnn.layers.tree import leaves
 from tinycnn.models import graph
-from tinycnn.models.model import Model
+from tinycnn.models.model import Model, check_model
 from tinycnn.saving.atomic import replacing
 from tinycnn.saving.onnx.builder import Builder, Unsupported, Value, straight
 from tinycnn.saving.onnx.layers import convert_layer
@@ -44,6 +45,7 @@ def export_onnx(model: Model, filepath: str | os.PathLike[str], opset_version: i
         BackendError: the package `onnx` is not installed.
         OSError: the file cannot be written; an older one is as it was.
     """
+    model, path = check_model(model), check_path("filepath", filepath)
     onnx = load_onnx_package()
     opset = _DEFAULT_OPSET if opset_version is None else opset_version
     if isinstance(opset, bool) or not isinstance(opset, int) or not _OLDEST_OPSET <= opset <= newest_opset():
@@ -60,7 +62,7 @@ def export_onnx(model: Model, filepath: str | os.PathLike[str], opset_version: i
         data = proto.SerializeToString()
     except ValueError as error:  # protobuf's limit of 2 GiB
         raise ArgumentError(f"model {model.name!r} is too large for one ONNX file: {error}") from None
-    with replacing(filepath) as stream:
+    with replacing(path) as stream:
         stream.write(data)
 
 

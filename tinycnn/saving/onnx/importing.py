@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from tinycnn.checks import check_path
 from tinycnn.errors import DataError, TinyCNNError
 from tinycnn.layers import Activation, Input, KerasTensor
 from tinycnn.models.model import Model
@@ -30,7 +31,7 @@ def load_onnx(filepath: str | os.PathLike[str]) -> Model:
         BackendError: the package `onnx` is not installed.
         OSError: the file cannot be read.
     """
-    path = os.fspath(filepath)
+    path = check_path("filepath", filepath)
     graph = read_graph(path, OPERATORS.__contains__)
     try:
         layer = OnnxGraph(graph)
