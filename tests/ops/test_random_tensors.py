@@ -181,7 +181,7 @@ def test_errors():
         random.gamma((2,), 0)
     with pytest.raises(ShapeError, match=r"beta of shape \(3,\) cannot be broadcast to shape \(2,\)"):
         random.beta((2,), 1.0, np.ones(3))
-    with pytest.raises(ArgumentError, match=r"counts must be >= 0 and probabilities in \[0, 1\], got 3 and 1.5"):
+    with pytest.raises(ArgumentError, match=r"probabilities must be from 0 to 1, got 1.5"):
         random.binomial((2,), 3, 1.5)
     with pytest.raises(DTypeError, match="counts must hold integers"):
         random.binomial((2,), 2.5, 0.5)
