@@ -172,19 +172,12 @@ def test_errors():
         (lambda: random.beta((2,), 1.0, [1.0, 2, 3]), r"beta of shape \(3,\) cannot be broadcast to shape \(2,\)"),
         (lambda: random.binomial((2,), 3, 1.5), "probabilities must be from 0 to 1, got 1.5"),
         (lambda: random.binomial((2,), -1, 0.5), "counts must be >= 0, got -1"),
+        (lambda: random.binomial((2,), 2.5, 0.5), "counts must hold integers"),
     ):
         with pytest.raises((ArgumentError, DTypeError, ShapeError), match=message):
             wrong()
     with pytest.raises(ShapeError, match=r"logits must have shape \(batch, classes\), got \(3,\)"):
         random.categorical([0.0, 1, 2], 1)
-    with pytest.raises(ArgumentError, match=r"alpha must be above 0, got 0"):
-        random.gamma((2,), 0)
-    with pytest.raises(ShapeError, match=r"beta of shape \(3,\) cannot be broadcast to shape \(2,\)"):
-        random.beta((2,), 1.0, np.ones(3))
-    with pytest.raises(ArgumentError, match=r"probabilities must be from 0 to 1, got 1.5"):
-        random.binomial((2,), 3, 1.5)
-    with pytest.raises(DTypeError, match="counts must hold integers"):
-        random.binomial((2,), 2.5, 0.5)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = random.nothing
 

@@ -19,7 +19,7 @@ from tinycnn.autograd.tensor import Tensor
 from tinycnn.checks import check_int, check_number
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError, shown
 from tinycnn.ops import array, nn
-from tinycnn.ops.convert import TensorLike, as_dtype, convert_to_numpy, convert_to_tensor
+from tinycnn.ops.convert import TensorLike, as_dtype, convert_to_numpy, convert_to_tensor, integers
 from tinycnn.ops.math import multiply
 from tinycnn.random import SeedGenerator
 from tinycnn.rules.op import normalize_axis
@@ -113,7 +113,8 @@ def binomial(
     """
     sizes = _sizes(shape)
     trials, chances = _parameter("counts", counts, sizes, least=0), _parameter("probabilities", probabilities, sizes, least=0, most=1)
-    return _floats(random.source(seed).binomial(trials.astype(np.int64), chances), dtype)
+    trials = integers(trials, "counts")
+    return _floats(random.source(seed).binomial(trials, chances), dtype)
 
 
 def categorical(logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
