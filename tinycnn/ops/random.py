@@ -113,8 +113,7 @@ def binomial(
     """
     sizes = _sizes(shape)
     trials, chances = _parameter("counts", counts, sizes, least=0), _parameter("probabilities", probabilities, sizes, least=0, most=1)
-    trials = integers(trials, "counts")
-    return _floats(random.source(seed).binomial(trials, chances), dtype)
+    return _floats(random.source(seed).binomial(integers(trials, "counts"), chances), dtype)
 
 
 def categorical(logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
