@@ -61,6 +61,8 @@ class Objective:
 
     def __init__(self, loss: Any, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None) -> None:
         self._loss = _each(loss, _as_loss)
+        parts = self._loss.values() if isinstance(self._loss, Mapping) else self._loss if isinstance(self._loss, list) else [self._loss]
+        self._has_loss = any(part is not None for part in parts)
         self._loss_weights = _each(loss_weights, _as_weight)
         self._metrics = _each(metrics, lambda part: _each(part, _as_metric))
         self._weighted_metrics = _each(weighted_metrics, lambda part: _each(part, _as_metric))
@@ -96,8 +98,7 @@ class Objective:
 
     def has_loss(self) -> bool:
         """Whether anything was given to be minimised."""
-        parts = self._loss.values() if isinstance(self._loss, Mapping) else self._loss if isinstance(self._loss, list) else [self._loss]
-        return any(part is not None for part in parts)
+        return self._has_loss
 
     def resolve(self, names: Sequence[str], targets: Sequence[NDArray[Any]], predictions: Sequence[Shape]) -> None:
         """Fit losses and metrics to the outputs, and check that the targets fit them. An error leaves everything as it was.
@@ -114,14 +115,15 @@ class Objective:
         """
         if len(targets) != len(names):
             raise ShapeError(f"y must have {len(names)} array{'s' * (len(names) != 1)}, one for each output, got {len(targets)}")
-        all_losses = _spread(self._loss, names, "loss")
-        weights = _spread(self._loss_weights, names, "loss_weights")
+        key = [(name, t.shape[1:], p[1:]) for name, t, p in zip(names, targets, predictions, strict=True)]
+        known = key == self._resolved_for
+        all_losses = [output.loss for output in self._outputs] if known else _spread(self._loss, names, "loss")
         for loss, target, prediction in zip(all_losses, targets, predictions, strict=True):
             if loss is not None:
                 loss.check_targets(target, (len(target), *prediction[1:]))
-        key = tuple((name, t.shape[1:], p[1:]) for name, t, p in zip(names, targets, predictions, strict=True))
-        if key == self._resolved_for:
+        if known:
             return
+        weights = _spread(self._loss_weights, names, "loss_weights")
         plain = _spread(self._metrics, names, "metrics", several=True)
         weighted = _spread(self._weighted_metrics, names, "weighted_metrics", several=True)
         outputs = []
@@ -143,7 +145,9 @@ class Objective:
 
     def check_weights(self, targets: Sequence[NDArray[Any]], predictions: Sequence[Shape], weights: Sequence[NDArray[Any] | None]) -> None:
         """Raise ShapeError unless sample weights fit losses and metrics, after `resolve`: tried on a sample, once for each form of them."""
-        key = tuple((t.shape[1:], p[1:], None if w is None else w.shape[1:]) for t, p, w in zip(targets, predictions, weights, strict=True))
+        if not any(weight is not None for weight in weights):
+            return
+        key = [(t.shape[1:], p[1:], None if w is None else w.shape[1:]) for t, p, w in zip(targets, predictions, weights, strict=True)]
         if key == self._weighed_for:
             return
         for output, target, prediction, weight in zip(self._outputs, targets, predictions, weights, strict=True):
