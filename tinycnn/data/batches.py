@@ -48,11 +48,9 @@ class Batches(Protocol):
 
 def whole(data: ArrayData, dtype: np.dtype[Any]) -> Batch:
     """All of `data` as one batch, with floats in `dtype` as in `ArrayBatches`."""
-
-    def cast(arrays: Sequence[Any], kind: str) -> list[Any]:
-        return [None if a is None else a.astype(_dtype_of(a, kind, dtype), copy=False) for a in arrays]
-
-    x, y, weights = (cast(arrays, kind) for kind, arrays in data.parts())
+    x = [a.astype(dtype, copy=False) for a in data.x]
+    y = [a.astype(_dtype_of(a, "y", dtype), copy=False) for a in data.y]
+    weights = [None if w is None else w.astype(dtype, copy=False) for w in data.weights]
     return Batch(x, y, weights, data.structure, data.size, data.y_structure)
 
 
