@@ -1,4 +1,4 @@
-// How work is cut: by shape alone, so that the result does not depend on the number of threads.
+// How work is cut: by shape, so that no result depends on the number of threads.
 
 enum { CHUNK_WORK = 16384 };  // elements a chunk should touch at least: some microseconds, well above the cost of handing it out
 
