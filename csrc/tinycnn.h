@@ -83,7 +83,8 @@ typedef int tc_task(void *context, int64_t chunk);
 
 // Runs chunks 0 .. n_chunks - 1, in any order, on the pool and the calling thread; returns TC_OK or an error that a chunk returned.
 // Results are the same for any number of threads if the chunks write to different places and, as nearly everywhere here, follow from
-// the shapes alone; where they do not (winograd.h), no sum may depend on the cut. A call from inside a chunk, or while another thread has the pool, runs on the calling thread only.
+// the shapes alone; where they do not (winograd.h), no sum may depend on the cut. A call from inside a chunk, or while another thread has
+// the pool, runs on the calling thread only.
 int tc_parallel_for(int64_t n_chunks, tc_task *task, void *context);
 
 void tc_set_num_threads(int threads);  // the calling thread counts; values below 1 mean 1

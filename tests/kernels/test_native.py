@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinycnn.errors import ArgumentError, BackendError, DTypeError, ShapeError
-from tinycnn.geometry import conv2d_geometry, pool2d_geometry
+from tinycnn.geometry import conv2d_geometry, conv_pool2d_geometry, pool2d_geometry
 from tinycnn.kernels import native
 
 _native = pytest.importorskip("tinycnn.kernels._native", reason="the C kernels are not built")
@@ -68,6 +68,19 @@ def run_everything(kernels, dtype):
         kernels.batch_norm_forward(rows, mean, variance, columns[1], columns[2], 1e-3),
         *kernels.batch_norm_backward(targets, rows, mean, variance, columns[1], 1e-3, training=True),
         kernels.dropout_mask(x.shape, 0.4, 123, dtype),
+    ]
+    for shape, filters in (((1, 14, 14, 32), 70), ((2, 7, 7, 40), 130), ((1, 28, 28, 1), 32), ((9, 11, 10, 1), 20)):  # few images, too
+        block = conv_pool2d_geometry(shape, (3, 3, shape[-1], filters), padding="same", pool_padding="same")
+        images, kernel = draw(*shape), draw(*block.conv.kernel_shape)
+        results += kernels.conv2d_pool_forward(block, "leaky_relu", images, kernel, draw(filters), 0.1)
+        results += kernels.conv2d_pool_backward(
+            block, "leaky_relu", images, kernel, *results[-2:], draw(*block.out_shape), 0.1, (True, True, True)
+        )
+    results += [
+        kernels.affine_forward("relu", draw(50, 300), draw(300, 611), draw(611)),
+        kernels.affine_forward("tanh", draw(1, 900), draw(900, 333), None),
+        kernels.matmul(draw(64, 128), draw(700, 128), transpose_b=True),
+        kernels.matmul(draw(61, 900), draw(61, 37), transpose_a=True),
     ]
     return [result.tobytes() for result in results]
 
