@@ -59,7 +59,6 @@ static struct {
     _Alignas(64) _Atomic int status;
 
     share *shares;  // the job: of the caller, then of the workers
-    int n_shares;
     tc_task *task;
     void *context;
 
@@ -82,9 +81,10 @@ static inline void pause_briefly(void) {
 
 // Runs the chunks of share number `own`, then what is left of the others.
 static void run_chunks(int own) {
+    const int n_shares = pool.n_workers + 1;
     inside_task = true;
-    for (int i = 0; i < pool.n_shares; i++) {
-        share *from = pool.shares + (own + i) % pool.n_shares;
+    for (int i = 0; i < n_shares; i++) {
+        share *from = pool.shares + (own + i) % n_shares;
         while (atomic_load_explicit(&pool.status, memory_order_relaxed) == TC_OK) {
             int64_t chunk = atomic_fetch_add_explicit(&from->next, 1, memory_order_relaxed);
             if (chunk >= from->end) break;
@@ -212,10 +212,10 @@ int tc_parallel_for(int64_t n_chunks, tc_task *task, void *context) {
 
     pool.task = task;
     pool.context = context;
-    pool.n_shares = pool.n_workers + 1;
-    for (int i = 0; i < pool.n_shares; i++) {
-        atomic_store_explicit(&pool.shares[i].next, i * n_chunks / pool.n_shares, memory_order_relaxed);
-        pool.shares[i].end = (i + 1) * n_chunks / pool.n_shares;
+    const int n_shares = pool.n_workers + 1;
+    for (int i = 0; i < n_shares; i++) {
+        atomic_store_explicit(&pool.shares[i].next, i * n_chunks / n_shares, memory_order_relaxed);
+        pool.shares[i].end = (i + 1) * n_chunks / n_shares;
     }
     atomic_store_explicit(&pool.status, TC_OK, memory_order_relaxed);
     uint64_t generation = GENERATION(atomic_load(&pool.state)) + 1;

@@ -18,7 +18,7 @@ import operator
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 
@@ -46,13 +46,18 @@ Pair: TypeAlias = tuple[int, int]
 MAX_ELEMENTS = 2**48
 
 
-def _packed(geometry: Any) -> bytes:
-    values = [getattr(geometry, field.name) for field in fields(geometry)]
-    return struct.pack(f"={len(values)}q", *values)
+class _Packed:
+    """Base of the geometries that C reads."""
+
+    @functools.cached_property
+    def packed(self) -> bytes:
+        """The fields as int64, one after another."""
+        values = [getattr(self, field.name) for field in fields(cast("Any", self))]
+        return struct.pack(f"={len(values)}q", *values)
 
 
 @dataclass(frozen=True)
-class Conv2dGeometry:
+class Conv2dGeometry(_Packed):
     """One 2-D convolution, normalised. Sizes are counts of cells; `pad_*` are the zero rows / columns around the input."""
 
     batch: int
@@ -94,14 +99,9 @@ class Conv2dGeometry:
         """Multiply-adds of one dense forward pass (padding counted as work)."""
         return self.batch * self.out_h * self.out_w * self.out_channels * (self.in_channels // self.groups) * self.kernel_h * self.kernel_w
 
-    @functools.cached_property
-    def packed(self) -> bytes:
-        """The fields as int64, one after another: what C reads."""
-        return _packed(self)
-
 
 @dataclass(frozen=True)
-class Pool2dGeometry:
+class Pool2dGeometry(_Packed):
     """One 2-D pooling, normalised. Padding cells are never read: max ignores them, average divides by the valid cells only."""
 
     batch: int
@@ -128,11 +128,6 @@ class Pool2dGeometry:
     def out_shape(self) -> tuple[int, int, int, int]:
         """(N, OH, OW, C)"""
         return self.batch, self.out_h, self.out_w, self.channels
-
-    @functools.cached_property
-    def packed(self) -> bytes:
-        """The fields as int64, one after another: what C reads."""
-        return _packed(self)
 
 
 @dataclass(frozen=True, slots=True)

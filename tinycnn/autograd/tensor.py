@@ -82,7 +82,7 @@ class Tensor:
     def wrap(cls, data: NDArray[Any], node: Node | None = None) -> Tensor:
         """A Tensor around `data` itself: no copy, no check. For results of ops and for hot paths."""
         tensor = Tensor.__new__(Tensor)
-        tensor.data, tensor.grad, tensor.node, tensor.requires_grad, tensor._logits = data, None, node, node is not None, None
+        tensor._set(data, node, node is not None)
         return tensor
 
     # ---- looking at it
