@@ -39,12 +39,12 @@ struct winograd {
 
     // follows from the above
     int64_t tiles_h, tiles_w, last_rows, last_columns;  // of all tiles; results of the last ones
-    int64_t tiles_per_chunk, panels_per_chunk;
+    int64_t tile_chunks, panels_per_chunk;
     real *taps;  // (panel, point, source channel, result channel of the panel); may be given
 };
 
 enum {
-    WINOGRAD_TILES = 16,   // of a chunk
+    WINOGRAD_TILES = 24,   // of a chunk, at most: measured; rows for whole tiles of ukr/tile.h
     WINOGRAD_TAPS = 32,    // source channels whose taps are transformed at a time
     WINOGRAD_CHAIN = 128,  // source channels that are summed up before they are added to the others: a shorter chain rounds less
 };
@@ -77,8 +77,8 @@ static int winograd_taps_chunk(void *context, int64_t chunk) {
     const int64_t point = taps_of_point(p, width);
     real *to = taps_of_panel(p, index) + k.begin * width;
     for (int64_t i = 0; i < n * width; i += VLEN) {
-        taps_down(p->m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS}, t);
-        taps_across(p->m, t, to + i, point, (p->m + 2) * point);
+        taps_down(p->m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS, 1}, t);
+        taps_across(p->m, t, &(rows_of_tile){to + i, point, (p->m + 2) * point, p->m + 2, 1});
     }
     return TC_OK;
 }
@@ -103,14 +103,18 @@ static int tile_kind(const winograd *p, const winograd_tile *t) {
 // Orders tiles by kind, so that those with a given point stand side by side.
 static void sort_tiles(winograd_block *block, range tiles) {
     const winograd *p = block->p;
+    const int64_t of_image = p->tiles_h * p->tiles_w, image = tiles.begin / of_image, of_first = tiles.begin % of_image;
+    const winograd_tile first = {.image = image, .i = of_first / p->tiles_w, .j = of_first % p->tiles_w};
     int64_t n = 0;
     for (int kind = 0; kind < KINDS; kind++) {
         block->begin[kind] = n;
+        winograd_tile tile = first;
         for (int64_t t = tiles.begin; t < tiles.end; t++) {
-            winograd_tile tile = {.image = t / (p->tiles_h * p->tiles_w), .i = t / p->tiles_w % p->tiles_h, .j = t % p->tiles_w};
             tile.rows = tile.i + 1 < p->tiles_h ? p->m : p->last_rows;
             tile.columns = tile.j + 1 < p->tiles_w ? p->m : p->last_columns;
             if (tile_kind(p, &tile) == kind) block->tile[n++] = tile;
+            if (++tile.j == p->tiles_w) tile.j = 0, tile.i++;
+            if (tile.i == p->tiles_h) tile.i = 0, tile.image++;
         }
     }
     block->begin[KINDS] = n;
@@ -129,7 +133,7 @@ typedef struct {
     int64_t channels;     // to transform
     int64_t pad_top, pad_left, margin;
     void (*down)(int64_t m, const columns_of_tile *p, real *t);
-    void (*across)(int64_t m, int64_t n, const real *t, real *to, int64_t to_item, int64_t to_line);
+    void (*across)(int64_t m, const real *t, const rows_of_tile *p);
     const real *zeros;  // MAX_POINTS pixels: a row that does not exist
 } windows_of_tiles;
 
@@ -138,27 +142,32 @@ static void transform_window(const windows_of_tiles *s, const winograd *p, const
     const int64_t top = tile->i * p->m - s->pad_top, left = tile->j * p->m - s->pad_left;
     const int64_t rows = tile->rows + s->margin, columns = tile->columns + s->margin;
     const int64_t begin = min_i64(columns, max_i64(0, -left)), end = max_i64(begin, min_i64(columns, s->w - left));
-    _Alignas(64) real t[MAX_POINTS * T_ROW], partial[MAX_POINTS * T_ROW];
+    _Alignas(64) real t[MAX_POINTS * T_ROW], partial[MAX_POINTS * MAX_POINTS * VLEN];
     columns_of_tile d = {.from_line = s->pixel, .n = end - begin};
+    rows_of_tile values = {.to = v, .to_item = v_point, .to_line = (p->m + 2) * v_point, .n = tile->rows + 2};
     for (int64_t i = 0; i < rows; i++) {
         const bool exists = top + i >= 0 && top + i < s->h;
         d.from[i] = exists ? s->images + ((tile->image * s->h + top + i) * s->w + left + begin) * s->pixel : s->zeros;
     }
-    for (int64_t i = 0; i < tile->rows + 2; i++)
-        for (int64_t j = 0; j < columns; j++)
-            if (j < begin || j >= end) v_store(t + i * T_ROW + j * VLEN, v_zero());
-    for (int64_t c = 0; c < s->channels; c += VLEN) {
-        if (s->channels - c < VLEN) {
+    for (int64_t i = 0; i < tile->rows + 2; i++) {
+        clear(t + i * T_ROW, begin * T_ITEM);
+        clear(t + i * T_ROW + end * T_ITEM, (columns - end) * T_ITEM);
+    }
+    for (int64_t c = 0; c < s->channels; c += d.vectors * VLEN) {
+        const int64_t whole = (s->channels - c) / VLEN;
+        d.vectors = values.vectors = max_i64(1, min_i64(T_VECTORS, whole));
+        if (!whole) {
             for (int64_t i = 0; i < rows; i++) {
-                for (int64_t j = 0; j < d.n; j++)
-                    v_store(partial + i * T_ROW + j * VLEN, v_load_n(d.from[i] + j * s->pixel, (int)(s->channels - c)));
-                d.from[i] = partial + i * T_ROW;
+                real *row = partial + i * MAX_POINTS * VLEN;
+                for (int64_t j = 0; j < d.n; j++) v_store(row + j * VLEN, v_load_n(d.from[i] + j * s->pixel, (int)(s->channels - c)));
+                d.from[i] = row;
             }
             d.from_line = VLEN;
         }
-        s->down(tile->rows, &d, t + begin * VLEN);
-        s->across(tile->columns, tile->rows + 2, t, v + c, v_point, (p->m + 2) * v_point);
-        for (int64_t i = 0; i < rows; i++) d.from[i] += VLEN;
+        s->down(tile->rows, &d, t + begin * T_ITEM);
+        s->across(tile->columns, t, &values);
+        for (int64_t i = 0; i < rows; i++) d.from[i] += d.vectors * VLEN;
+        values.to += d.vectors * VLEN;
     }
 }
 
@@ -181,19 +190,18 @@ static windows_of_tiles winograd_windows(const winograd *p, const real *zeros) {
 static void transform_back(const winograd_block *block, const winograd_tile *tile, const real *y, int64_t width, range columns) {
     const winograd *p = block->p;
     _Alignas(64) real t[MAX_TILE * T_ROW];
-    columns_of_tile products = {.from_line = width, .n = tile->columns + 2};
+    columns_of_tile products = {.from_line = width, .n = tile->columns + 2, .vectors = width / VLEN};
     for (int64_t i = 0; i < tile->rows + 2; i++) products.from[i] = y + i * (p->m + 2) * width;
-    for (int64_t c = columns.begin; c < columns.end; c += VLEN) {
-        results_down(tile->rows, &products, t);
-        p->finish(p, tile, c, (int)min_i64(VLEN, columns.end - c), t);
-        for (int64_t i = 0; i < tile->rows + 2; i++) products.from[i] += VLEN;
-    }
+    results_down(tile->rows, &products, t);
+    for (int64_t c = columns.begin, at = 0; c < columns.end; c += VLEN, at += VLEN)
+        p->finish(p, tile, c, (int)min_i64(VLEN, columns.end - c), t + at);
 }
 
 static int winograd_chunk(void *context, int64_t chunk) {
     const winograd *p = context;
     const int64_t panels = operand_panels(p->result_channels), panel_chunks = ceil_div(panels, p->panels_per_chunk);
-    const range tiles = chunk_range(chunk / panel_chunks, p->tiles_per_chunk, p->images * p->tiles_h * p->tiles_w);
+    const int64_t all_tiles = p->images * p->tiles_h * p->tiles_w, index_of_tiles = chunk / panel_chunks;
+    const range tiles = {index_of_tiles * all_tiles / p->tile_chunks, (index_of_tiles + 1) * all_tiles / p->tile_chunks};
     const range panel = chunk_range(chunk % panel_chunks, p->panels_per_chunk, panels);
     const int64_t n = tiles.end - tiles.begin, points = winograd_points(p),
                   widest = min_i64(MAX_VECTORS * VLEN, whole_vectors(p->result_channels));
@@ -222,8 +230,9 @@ static int winograd_chunk(void *context, int64_t chunk) {
     }
     for (int64_t index = panel.begin; index < panel.end; index++) {
         const range columns = panel_columns(p->result_channels, index);
-        const int64_t width = columns.end - columns.begin;
-        for (int64_t point = 0; point < points; point++) {
+        const int64_t width = columns.end - columns.begin, of_point_taps = taps_of_point(p, width);
+        const real *taps = taps_of_panel(p, index);
+        for (int64_t point = 0; point < points; point++, taps += of_point_taps) {
             const range with = tiles_with_point(&block, point / (p->m + 2), point % (p->m + 2));
             for (int64_t c = 0; c < p->source_channels; c += WINOGRAD_CHAIN) {
                 const run chain = {0, min_i64(WINOGRAD_CHAIN, p->source_channels - c)};
@@ -233,7 +242,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
                     .runs = &chain,
                     .n_runs = 1,
                     .a_step = 1,
-                    .b = taps_of_panel(p, index) + point * taps_of_point(p, width) + c * width,
+                    .b = taps + c * width,
                     .b_stride = width,
                     .accumulate = c > 0,
                     .y = block.y + point * width,
@@ -270,11 +279,11 @@ static int transform_taps(winograd *p) {
 static int winograd_run(winograd *p) {
     const int64_t tiles = winograd_cut(p), panels = operand_panels(p->result_channels);
     if (tiles * panels == 0) return TC_OK;
-    const int64_t chunks = ceil_div(tiles, WINOGRAD_TILES);
-    p->tiles_per_chunk = ceil_div(tiles, chunks);
+    const int64_t chunks = ceil_div(tiles, WINOGRAD_TILES), threads = tc_num_threads();
+    p->tile_chunks = chunks > threads ? ceil_div(chunks, threads) * threads : chunks;  // the same number for each thread
     // Few tiles are shared out by panels, too, and each of these chunks transforms them anew: so no more of them than the threads need.
     // No sum depends on this cut.
-    p->panels_per_chunk = ceil_div(panels, min_i64(panels, ceil_div(2 * tc_num_threads(), chunks)));
+    p->panels_per_chunk = ceil_div(panels, min_i64(panels, ceil_div(2 * threads, chunks)));
     const size_t bytes = p->taps ? 0 : sizeof(real) * (size_t)taps_size(p);
     int status = TC_OK;
     if (bytes) {
@@ -282,7 +291,7 @@ static int winograd_run(winograd *p) {
         if (!p->taps) return TC_NO_MEMORY;
         status = transform_taps(p);
     }
-    if (status == TC_OK) status = tc_parallel_for(chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
+    if (status == TC_OK) status = tc_parallel_for(p->tile_chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
     if (bytes) tc_free(p->taps, bytes);
     return status;
 }

@@ -81,10 +81,10 @@ static int gradient_transform_back(void *context, int64_t chunk) {
     const int64_t point = q->channels * q->width, points = q->p.m + 2;
     _Alignas(64) real t[TAPS * T_ROW], taps[TAPS * TAPS * VLEN];
     for (int64_t o = 0; o < q->outputs; o += VLEN) {
-        columns_of_tile sums = {.from_line = point, .n = points};
+        columns_of_tile sums = {.from_line = point, .n = points, .vectors = 1};
         for (int64_t i = 0; i < points; i++) sums.from[i] = q->sums + i * points * point + chunk * q->width + o;
         tap_gradients_down(q->p.m, &sums, t);
-        tap_gradients_across(q->p.m, t, taps);
+        tap_gradients_across(q->p.m, t, &(rows_of_tile){taps, VLEN, TAPS * VLEN, TAPS, 1});
         for (int64_t tap = 0; tap < TAPS * TAPS; tap++)
             store_columns(q->dw + (tap * q->channels + chunk) * q->outputs + o, v_load(taps + tap * VLEN),
                           (int)min_i64(VLEN, q->outputs - o));

@@ -98,16 +98,16 @@ __attribute__((always_inline)) static inline void tap_gradients(const int m, con
 
 // ---- along both axes
 //
-// Two passes, with the values between them in t, (MAX_POINTS, MAX_POINTS) vectors: down the columns of a tile into rows of t, then across
-// those rows. A pass does n lines, each a transform of this file.
+// Two passes, with the values between them in t, (MAX_POINTS, MAX_POINTS, T_VECTORS) vectors: down the columns of a tile into rows of t,
+// then across those rows; for some vectors of channels at a time.
 typedef void transform(const int m, const vreal *from, vreal *to);
 
-enum { T_ROW = MAX_POINTS * VLEN };
+enum { T_VECTORS = 4, T_ITEM = T_VECTORS * VLEN, T_ROW = MAX_POINTS * T_ITEM };
 
-// Column l has its item i at from[i] + l * from_line.
+// Column l has its item i at from[i] + l * from_line, a few vectors of them.
 typedef struct {
     const real *from[MAX_POINTS];
-    int64_t from_line, n;
+    int64_t from_line, n, vectors;
 } columns_of_tile;
 
 __attribute__((always_inline)) static inline void transform_down(transform *f, const int m, const int items, const int n_results,
@@ -115,26 +115,38 @@ __attribute__((always_inline)) static inline void transform_down(transform *f, c
     const real *from[MAX_POINTS];
 #pragma GCC unroll 6
     for (int i = 0; i < items; i++) from[i] = p->from[i];
-    for (int64_t l = p->n, at = 0, line = p->from_line; l > 0; l--, at += line, t += VLEN) {
-        vreal item[MAX_POINTS], result[MAX_POINTS];
+    const int64_t line = p->from_line, width = p->vectors * VLEN;
+    for (int64_t l = p->n, first = 0; l > 0; l--, first += line, t += T_ITEM) {
+        for (int64_t at = 0; at < width; at += VLEN) {
+            vreal item[MAX_POINTS], result[MAX_POINTS];
 #pragma GCC unroll 6
-        for (int i = 0; i < items; i++) item[i] = v_load(from[i] + at);
-        f(m, item, result);
+            for (int i = 0; i < items; i++) item[i] = v_load(from[i] + first + at);
+            f(m, item, result);
 #pragma GCC unroll 6
-        for (int r = 0; r < n_results; r++) v_store(t + r * T_ROW, result[r]);
+            for (int r = 0; r < n_results; r++) v_store(t + r * T_ROW + at, result[r]);
+        }
     }
 }
 
-// Value r of row l goes to to + r * to_item + l * to_line.
+// The n rows of t, whose value r, a few vectors of it, goes to to + r * to_item + l * to_line for row l.
+typedef struct {
+    real *to;
+    int64_t to_item, to_line, n, vectors;
+} rows_of_tile;
+
 __attribute__((always_inline)) static inline void transform_across(transform *f, const int m, const int items, const int n_results,
-                                                                   int64_t n, const real *t, real *to, int64_t to_item, int64_t to_line) {
-    for (; n > 0; n--, t += T_ROW, to += to_line) {
-        vreal item[MAX_POINTS], result[MAX_POINTS];
+                                                                   const real *t, const rows_of_tile *p) {
+    const int64_t width = p->vectors * VLEN, to_item = p->to_item;
+    real *to = p->to;
+    for (int64_t l = p->n; l > 0; l--, t += T_ROW, to += p->to_line) {
+        for (int64_t at = 0; at < width; at += VLEN) {
+            vreal item[MAX_POINTS], result[MAX_POINTS];
 #pragma GCC unroll 6
-        for (int i = 0; i < items; i++) item[i] = v_load(t + i * VLEN);
-        f(m, item, result);
+            for (int i = 0; i < items; i++) item[i] = v_load(t + i * T_ITEM + at);
+            f(m, item, result);
 #pragma GCC unroll 6
-        for (int r = 0; r < n_results; r++) v_store(to + r * to_item, result[r]);
+            for (int r = 0; r < n_results; r++) v_store(to + r * to_item + at, result[r]);
+        }
     }
 }
 
@@ -147,12 +159,12 @@ static void input_down(int64_t m, const columns_of_tile *p, real *t) {
     }
 }
 
-static void input_across(int64_t m, int64_t n, const real *t, real *to, int64_t to_item, int64_t to_line) {
+static void input_across(int64_t m, const real *t, const rows_of_tile *p) {
     switch (m) {
-        case 1: transform_across(input_points, 1, 3, 3, n, t, to, to_item, to_line); break;
-        case 2: transform_across(input_points, 2, 4, 4, n, t, to, to_item, to_line); break;
-        case 3: transform_across(input_points, 3, 5, 5, n, t, to, to_item, to_line); break;
-        case 4: transform_across(input_points, 4, 6, 6, n, t, to, to_item, to_line); break;
+        case 1: transform_across(input_points, 1, 3, 3, t, p); break;
+        case 2: transform_across(input_points, 2, 4, 4, t, p); break;
+        case 3: transform_across(input_points, 3, 5, 5, t, p); break;
+        case 4: transform_across(input_points, 4, 6, 6, t, p); break;
     }
 }
 
@@ -165,12 +177,12 @@ static void gradient_down(int64_t m, const columns_of_tile *p, real *t) {
     }
 }
 
-static void gradient_across(int64_t m, int64_t n, const real *t, real *to, int64_t to_item, int64_t to_line) {
+static void gradient_across(int64_t m, const real *t, const rows_of_tile *p) {
     switch (m) {
-        case 1: transform_across(gradient_points, 1, 1, 3, n, t, to, to_item, to_line); break;
-        case 2: transform_across(gradient_points, 2, 2, 4, n, t, to, to_item, to_line); break;
-        case 3: transform_across(gradient_points, 3, 3, 5, n, t, to, to_item, to_line); break;
-        case 4: transform_across(gradient_points, 4, 4, 6, n, t, to, to_item, to_line); break;
+        case 1: transform_across(gradient_points, 1, 1, 3, t, p); break;
+        case 2: transform_across(gradient_points, 2, 2, 4, t, p); break;
+        case 3: transform_across(gradient_points, 3, 3, 5, t, p); break;
+        case 4: transform_across(gradient_points, 4, 4, 6, t, p); break;
     }
 }
 
@@ -179,9 +191,9 @@ static void tap_gradients_down(int64_t m, const columns_of_tile *p, real *t) {
     else transform_down(tap_gradients, 2, 4, TAPS, p, t);
 }
 
-static void tap_gradients_across(int64_t m, const real *t, real *to) {
-    if (m > 2) transform_across(tap_gradients, 4, 6, TAPS, TAPS, t, to, VLEN, TAPS * VLEN);
-    else transform_across(tap_gradients, 2, 4, TAPS, TAPS, t, to, VLEN, TAPS * VLEN);
+static void tap_gradients_across(int64_t m, const real *t, const rows_of_tile *p) {
+    if (m > 2) transform_across(tap_gradients, 4, 6, TAPS, t, p);
+    else transform_across(tap_gradients, 2, 4, TAPS, t, p);
 }
 
 static void taps_down(int64_t m, const columns_of_tile *p, real *t) {
@@ -189,9 +201,9 @@ static void taps_down(int64_t m, const columns_of_tile *p, real *t) {
     else transform_down(tap_points, 2, TAPS, 4, p, t);
 }
 
-static void taps_across(int64_t m, const real *t, real *to, int64_t to_item, int64_t to_line) {
-    if (m > 2) transform_across(tap_points, 4, TAPS, 6, 6, t, to, to_item, to_line);
-    else transform_across(tap_points, 2, TAPS, 4, 4, t, to, to_item, to_line);
+static void taps_across(int64_t m, const real *t, const rows_of_tile *p) {
+    if (m > 2) transform_across(tap_points, 4, TAPS, 6, t, p);
+    else transform_across(tap_points, 2, TAPS, 4, t, p);
 }
 
 static void results_down(int64_t m, const columns_of_tile *p, real *t) {
@@ -207,6 +219,6 @@ static void results_down(int64_t m, const columns_of_tile *p, real *t) {
 __attribute__((always_inline)) static inline void result_row(const int m, const real *t, vreal *y) {
     vreal products[MAX_POINTS];
 #pragma GCC unroll 6
-    for (int i = 0; i < m + 2; i++) products[i] = v_load(t + i * VLEN);
+    for (int i = 0; i < m + 2; i++) products[i] = v_load(t + i * T_ITEM);
     results(m, products, y);
 }
