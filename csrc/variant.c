@@ -40,6 +40,7 @@
 #include "ukr/peak.h"
 #include "ukr/tile.h"
 #include "ukr/depthwise.h"
+#include "ukr/window.h"
 #include "ukr/winograd.h"
 #include "ukr/sparse_gather.h"
 #include "ukr/sparse_scatter.h"

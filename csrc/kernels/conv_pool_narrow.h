@@ -25,53 +25,69 @@ typedef struct {
 } narrow_forward;
 
 // One vector of output channels of one image.
-__attribute__((always_inline)) static inline void narrow_pool_windows(const int kernel, const int channels, const narrow_forward *p,
-                                                                      const real *planes, const real *taps, vreal bias, real *y,
-                                                                      uint8_t *argmax, int n) {
-    const tc_pool2d *g = p->pool;
-    const int64_t row = p->columns, plane = p->rows * p->columns;
-    const vreal none = v_set1(-INFINITY), alpha = v_set1(p->alpha);
+typedef struct {
+    const narrow_forward *plan;
+    const real *planes, *taps;
+    vreal bias;
+    real *y;
+    uint8_t *argmax;  // or NULL
+    int n;
+} narrow_vector;
+
+// Some windows of row i from j on: two whole ones, whose sums are enough to hide the latency of an addition, or one at an edge.
+__attribute__((always_inline)) static inline void narrow_pool_windows(const int kernel, const int channels, const int windows,
+                                                                      const narrow_vector *p, int64_t i, int64_t j) {
+    const tc_pool2d *g = p->plan->pool;
+    const int64_t row = p->plan->columns, plane = p->plan->rows * row, at = (i * g->out_w + j) * g->channels;
+    const vreal none = v_set1(-INFINITY), alpha = v_set1(p->plan->alpha);
     const lanes zero = {0};
-    const bool held = kernel == 3 && channels == 1;  // then the taps stay in registers
-    vreal tap[3 * 3];
-#pragma GCC unroll 9
-    for (int k = 0; k < 3 * 3; k++) tap[k] = v_load(taps + k * VLEN);
-    for (int64_t i = 0; i < g->out_h; i++) {
-        const bool below = 2 * i + 1 < g->in_h;
-        for (int64_t j = 0; j < g->out_w; j++, y += g->channels, argmax += argmax ? g->channels : 0) {
-            const real *x = planes + 2 * (i * row + j), *w = taps;
-            vreal z[4] = {bias, bias, bias, bias};
-            for (int c = 0; c < channels; c++, x += plane, w += kernel * kernel * VLEN) {
-                const real *from = x;
-#pragma GCC unroll 6
-                for (int r = 0; r <= kernel; r++, from += row) {
-                    __asm__("" : "+r"(from));  // else gcc keeps an offset for every pixel
-#pragma GCC unroll 6
-                    for (int s = 0; s <= kernel; s++) {
-                        const vreal pixel = v_set1(from[s]);
+    const real *x = p->planes + 2 * (i * row + j), *w = p->taps;
+    vreal z[2][2 * 2];
 #pragma GCC unroll 4
-                        for (int q = 0; q < 4; q++) {
-                            const int u = r - q / 2, v = s - q % 2;
-                            if (u < 0 || u >= kernel || v < 0 || v >= kernel) continue;
-                            const int k = u * kernel + v;
-                            z[q] = v_fma(pixel, held ? tap[k] : v_load(w + k * VLEN), z[q]);
-                        }
-                    }
+    for (int q = 0; q < 2 * windows; q++) z[0][q] = z[1][q] = p->bias;
+    for (int c = 0; c < channels; c++, x += plane, w += kernel * kernel * VLEN) {
+        const real *from = x, *tap = w;
+#pragma GCC unroll 6
+        for (int r = 0; r <= kernel; r++, from += row) {
+            __asm__("" : "+r"(from), "+r"(tap));  // else gcc keeps an offset for every pixel, and taps where sums should stay
+#pragma GCC unroll 8
+            for (int s = 0; s <= kernel + 2 * (windows - 1); s++) {
+                const vreal pixel = v_set1(from[s]);
+#pragma GCC unroll 8
+                for (int q = 0; q < 4 * windows; q++) {
+                    const int below = q / (2 * windows), right = q % (2 * windows), u = r - below, v = s - right;
+                    if (u < 0 || u >= kernel || v < 0 || v >= kernel) continue;
+                    z[below][right] = v_fma(pixel, v_load(tap + (u * kernel + v) * VLEN), z[below][right]);
                 }
             }
-            const bool right = 2 * j + 1 < g->in_w;
-            if (!argmax) {
-                const vreal upper = larger_value(z[0], right ? z[1] : none);
-                const vreal lower = larger_value(below ? z[2] : none, below && right ? z[3] : none);
-                store_columns(y, activate_vector(p->kind, larger_value(upper, lower), alpha), n);
-                continue;
-            }
-            const maximum upper = larger((maximum){z[0], zero}, (maximum){right ? z[1] : none, zero + 1});
-            const maximum lower = larger((maximum){below ? z[2] : none, zero + 2}, (maximum){below && right ? z[3] : none, zero + 3});
-            const maximum best = larger(upper, lower);
-            store_columns(y, activate_vector(p->kind, best.value, alpha), n);
-            store_places(argmax, best.place, n);
         }
+    }
+    const bool below = windows == 2 || 2 * i + 1 < g->in_h, right = windows == 2 || 2 * j + 1 < g->in_w;
+#pragma GCC unroll 2
+    for (int k = 0; k < windows; k++) {
+        const vreal cell[4] = {z[0][2 * k], right ? z[0][2 * k + 1] : none, below ? z[1][2 * k] : none,
+                               below && right ? z[1][2 * k + 1] : none};
+        real *y = p->y + at + k * g->channels;
+        if (!p->argmax) {
+            const vreal best = larger_value(larger_value(cell[0], cell[1]), larger_value(cell[2], cell[3]));
+            store_columns(y, activate_vector(p->plan->kind, best, alpha), p->n);
+            continue;
+        }
+        const maximum upper = larger((maximum){cell[0], zero}, (maximum){cell[1], zero + 1});
+        const maximum lower = larger((maximum){cell[2], zero + 2}, (maximum){cell[3], zero + 3});
+        const maximum best = larger(upper, lower);
+        store_columns(y, activate_vector(p->plan->kind, best.value, alpha), p->n);
+        store_places(p->argmax + at + k * g->channels, best.place, p->n);
+    }
+}
+
+__attribute__((always_inline)) static inline void narrow_pool_image(const int kernel, const int channels, const narrow_vector *p) {
+    const tc_pool2d *g = p->plan->pool;
+    for (int64_t i = 0; i < g->out_h; i++) {
+        const int64_t whole = 2 * i + 1 < g->in_h ? g->in_w / 2 : 0;
+        int64_t j = 0;
+        for (; j + 2 <= whole; j += 2) narrow_pool_windows(kernel, channels, 2, p, i, j);
+        for (; j < g->out_w; j++) narrow_pool_windows(kernel, channels, 1, p, i, j);
     }
 }
 
@@ -91,13 +107,19 @@ static int narrow_forward_chunk(void *context, int64_t chunk) {
             copy_plane(g, p->x + image * g->in_h * g->in_w * g->in_channels + c, p->rows, p->columns, planes + c * plane);
         for (int64_t o = outputs.begin; o < outputs.end; o += VLEN) {
             const int n = (int)min_i64(VLEN, outputs.end - o);
-            const vreal bias = p->b ? load_columns(p->b + o, n) : v_zero();
-            const real *w = p->w + o * taps;
-            real *y = p->y + image * windows * g->out_channels + o;
-            uint8_t *argmax = p->argmax ? p->argmax + image * windows * g->out_channels + o : NULL;
-            if (g->kernel_h == 3 && g->in_channels == 1) narrow_pool_windows(3, 1, p, planes, w, bias, y, argmax, n);
-            else if (g->kernel_h == 3) narrow_pool_windows(3, (int)g->in_channels, p, planes, w, bias, y, argmax, n);
-            else narrow_pool_windows(5, (int)g->in_channels, p, planes, w, bias, y, argmax, n);
+            const int64_t at = image * windows * g->out_channels + o;
+            const narrow_vector vector = {
+                .plan = p,
+                .planes = planes,
+                .taps = p->w + o * taps,
+                .bias = p->b ? load_columns(p->b + o, n) : v_zero(),
+                .y = p->y + at,
+                .argmax = p->argmax ? p->argmax + at : NULL,
+                .n = n,
+            };
+            if (g->kernel_h == 3 && g->in_channels == 1) narrow_pool_image(3, 1, &vector);
+            else if (g->kernel_h == 3) narrow_pool_image(3, (int)g->in_channels, &vector);
+            else narrow_pool_image(5, (int)g->in_channels, &vector);
         }
     }
     tc_free(planes, bytes);

@@ -50,31 +50,30 @@ typedef struct {
     int64_t windows, first_window;
     int64_t row, image;  // elements of the copy
     real *x, *g;
-    int32_t *at;
+    lane *at;
 } gather_unit;
 
-// g and the offsets of n output channels in one window; n is a constant where this is inlined for whole vectors.
-__attribute__((always_inline)) static inline void layout_window(int64_t n, const real *restrict from, const uint8_t *restrict argmax,
-                                                                int32_t corner, int32_t right, int32_t below, real *restrict g,
-                                                                int32_t *restrict at) {
-    for (int64_t l = 0; l < n; l++) g[l] = from[l];
-    for (int64_t l = 0; l < n; l++) at[l] = corner + (-(argmax[l] & 1) & right) + (-(argmax[l] >> 1) & below);
+// g and the offsets of n output channels in one window.
+static inline void layout_window(int64_t n, const real *from, const uint8_t *argmax, lane corner, lane right, lane below, real *g,
+                                 lane *at) {
+    const lanes place = load_places(argmax, (int)n), offset = corner + (-(place & 1) & right) + (-(place >> 1) & below);
+    v_store(g, load_columns(from, (int)n));
+    memcpy(at, &offset, sizeof(offset));
 }
 
 // Those of up to VLEN output channels from o on, window by window; the kernel fetches one window too many, so there is one.
-static void gather_layout(const gather_plan *p, const gather_unit *unit, int64_t o, real *g, int32_t *at) {
+static void gather_layout(const gather_plan *p, const gather_unit *unit, int64_t o, real *g, lane *at) {
     const tc_pool2d *pool = &p->job->pool;
     const int64_t n = min_i64(VLEN, pool->channels - o), images = unit->images.end - unit->images.begin;
-    const int32_t pixel = (int32_t)(p->vectors * VLEN), row = (int32_t)unit->row;
+    const lane pixel = (lane)(p->vectors * VLEN), row = (lane)unit->row;
     for (int64_t image = 0; image < images; image++) {
         for (int64_t i = 0; i < unit->band.end - unit->band.begin; i++) {
             const int64_t first = (unit->first_window + (image * pool->out_h + i) * pool->out_w) * pool->channels + o;
             const real *from = p->job->g + first;
             const uint8_t *argmax = p->job->argmax + first;
-            int32_t corner = (int32_t)(image * unit->image + 2 * i * unit->row);
+            lane corner = (lane)(image * unit->image + 2 * i * unit->row);
             for (int64_t j = 0; j < pool->out_w; j++, from += pool->channels, argmax += pool->channels, corner += 2 * pixel) {
-                if (n == VLEN) layout_window(VLEN, from, argmax, corner, pixel, row, g, at);
-                else layout_window(n, from, argmax, corner, pixel, row, g, at);
+                layout_window(n, from, argmax, corner, pixel, row, g, at);
                 g += VLEN;
                 at += VLEN;
             }
@@ -113,11 +112,11 @@ static int gather_chunk_of_windows(void *context, int64_t chunk) {
     gather_unit unit = {.row = p->columns * p->vectors * VLEN};
     unit.image = sparse_span(p->unit_rows, g->kernel_h) * unit.row;
     const int64_t windows = p->unit_images * p->unit_rows * pool->out_w, room = ceil_div(g->out_channels, VLEN) * (windows + 1) * VLEN;
-    const size_t bytes = sizeof(real) * (size_t)(p->unit_images * unit.image) + (sizeof(real) + sizeof(int32_t)) * (size_t)room;
+    const size_t bytes = sizeof(real) * (size_t)(p->unit_images * unit.image) + (sizeof(real) + sizeof(lane)) * (size_t)room;
     unit.x = tc_alloc(bytes);
     if (!unit.x) return TC_NO_MEMORY;
     unit.g = unit.x + p->unit_images * unit.image;
-    unit.at = (int32_t *)(unit.g + room);
+    unit.at = (lane *)(unit.g + room);
 
     const int64_t begin = share * p->units / p->shares, end = (share + 1) * p->units / p->shares;
     for (int64_t index = begin; index < end; index++) {

@@ -31,11 +31,13 @@ static void copy_window(real *to, const image *from, const real *pixels, int64_t
 
 // One channel of an image, padded as the convolution is: rows x columns from its upper left corner; x is the channel's first element.
 static void copy_plane(const tc_conv2d *g, const real *x, int64_t rows, int64_t columns, real *to) {
-    const int64_t right = min_i64(columns, g->pad_left + g->in_w);
+    const int64_t width = min_i64(columns - g->pad_left, g->in_w);
     clear(to, rows * columns);
     for (int64_t i = 0; i < min_i64(g->in_h, rows - g->pad_top); i++) {
         const real *from = x + i * g->in_w * g->in_channels;
-        real *row = to + (i + g->pad_top) * columns;
-        for (int64_t j = g->pad_left; j < right; j++, from += g->in_channels) row[j] = *from;
+        real *row = to + (i + g->pad_top) * columns + g->pad_left;
+        if (g->in_channels == 1) copy(row, from, width);
+        else
+            for (int64_t j = 0; j < width; j++, from += g->in_channels) row[j] = *from;
     }
 }

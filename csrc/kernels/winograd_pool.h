@@ -6,41 +6,10 @@
 // The maximum comes first, then bias and activation once per window: both are monotone (leaky relu where its slope is >= 0).
 // A NaN or an infinity among the inputs of a tile makes a NaN of all of its results.
 
-#ifdef TC_DOUBLE
-typedef int64_t lane;
-#else
-typedef int32_t lane;
-#endif
-typedef lane lanes __attribute__((vector_size(sizeof(vreal))));
-typedef uint8_t places __attribute__((vector_size(VLEN)));
-
-typedef struct {
-    vreal value;
-    lanes place;
-} maximum;
-
-// b where `take` is all ones, a where it is 0.
-static inline vreal select_value(lanes take, vreal a, vreal b) { return (vreal)(((lanes)b & take) | ((lanes)a & ~take)); }
-
-// The larger of two cells' values; a NaN is larger than any number.
-static inline vreal larger_value(vreal a, vreal b) { return select_value(~(lanes)(b <= a) & (lanes)(a == a), a, b); }
-
-// The larger of two cells, or the first one of equals; a NaN is larger than any number.
-static inline maximum larger(maximum a, maximum b) {
-    const lanes take = ~(lanes)(b.value <= a.value) & (lanes)(a.value == a.value);
-    return (maximum){select_value(take, a.value, b.value), (b.place & take) | (a.place & ~take)};
-}
-
 static inline vreal activate_vector(tc_activation kind, vreal x, vreal alpha) {
-    const lanes negative = (lanes)(x < v_zero());
-    if (kind == TC_RELU) return select_value(negative, x, v_zero());
-    return kind == TC_LEAKY_RELU ? select_value(negative, x, v_mul(x, alpha)) : x;
-}
-
-static inline void store_places(uint8_t *to, lanes place, int n) {
-    uint8_t all[VLEN];
-    v_store_bytes(n == VLEN ? to : all, (vreal)place);
-    if (n < VLEN) memcpy(to, all, (size_t)n);
+    const vreal negative = (vreal)(x < v_zero());
+    if (kind == TC_RELU) return v_select(negative, v_zero(), x);
+    return kind == TC_LEAKY_RELU ? v_select(negative, v_mul(x, alpha), x) : x;
 }
 
 // Cells that do not exist, right of and below the last results, are -infinity: never larger than one that does.

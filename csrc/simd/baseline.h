@@ -35,9 +35,29 @@ static inline vreal v_zero(void) { return v_set1(0); }
 static inline vreal v_add(vreal a, vreal b) { return a + b; }
 static inline vreal v_mul(vreal a, vreal b) { return a * b; }
 static inline vreal v_fma(vreal a, vreal b, vreal c) { return a * b + c; }
+static inline vreal v_select(vreal take, vreal b, vreal a) {
+    typedef uint64_t bits __attribute__((vector_size(sizeof(vreal))));
+    return (vreal)(((bits)b & (bits)take) | ((bits)a & ~(bits)take));
+}
 
 static inline void v_store_bytes(uint8_t *p, vreal a) {
     uint8_t bytes[sizeof a];
     memcpy(bytes, &a, sizeof a);
     for (int i = 0; i < VLEN; ++i) p[i] = bytes[i * sizeof(real) + LOWEST_BYTE];
+}
+
+static inline vreal v_load_bytes(const uint8_t *p) {
+    vreal a;
+    uint8_t bytes[sizeof a] = {0};
+    for (int i = 0; i < VLEN; ++i) bytes[i * sizeof(real) + LOWEST_BYTE] = p[i];
+    memcpy(&a, bytes, sizeof a);
+    return a;
+}
+
+static inline vreal v_pick(const real *four, vreal a) {
+    uint8_t bytes[VLEN];
+    real lanes[VLEN];
+    v_store_bytes(bytes, a);
+    for (int i = 0; i < VLEN; ++i) lanes[i] = four[bytes[i]];
+    return v_load(lanes);
 }

@@ -23,6 +23,7 @@ static inline void v_store_n(real *p, vreal a, int n) { V_(maskstore)(p, vmask_(
 static inline vreal v_add(vreal a, vreal b) { return V_(add)(a, b); }
 static inline vreal v_mul(vreal a, vreal b) { return V_(mul)(a, b); }
 static inline vreal v_fma(vreal a, vreal b, vreal c) { return V_(fmadd)(a, b, c); }
+static inline vreal v_select(vreal take, vreal b, vreal a) { return V_(blendv)(a, b, take); }
 
 static inline void v_store_bytes(uint8_t *p, vreal a) {
     const __m256i bits = (__m256i)a;
@@ -33,5 +34,26 @@ static inline void v_store_bytes(uint8_t *p, vreal a) {
 #else
     const __m256i lows = _mm256_shuffle_epi8(bits, _mm256_set1_epi32(0x0c080400));
     _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(lows), _mm256_extracti128_si256(lows, 1)));
+#endif
+}
+
+static inline vreal v_load_bytes(const uint8_t *p) {
+#ifdef TC_DOUBLE
+    int32_t bytes;
+    memcpy(&bytes, p, VLEN);
+    return (vreal)_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
+#else
+    return (vreal)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#endif
+}
+
+static inline vreal v_pick(const real *four, vreal a) {
+#ifdef TC_DOUBLE
+    const __m256i low_bit = _mm256_slli_epi64((__m256i)a, 1), high_bit = _mm256_slli_epi64((__m256i)a, 62);
+    const vreal low = _mm256_permutevar_pd(_mm256_broadcast_pd((const __m128d *)four), low_bit);
+    const vreal high = _mm256_permutevar_pd(_mm256_broadcast_pd((const __m128d *)four + 1), low_bit);
+    return _mm256_blendv_pd(low, high, (vreal)high_bit);
+#else
+    return _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)four), (__m256i)a);
 #endif
 }

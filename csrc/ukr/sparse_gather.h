@@ -9,10 +9,10 @@
 enum { GATHER_VECTORS_3 = VREGS == 32 ? 2 : 1, GATHER_ROWS_5 = VREGS == 32 ? 5 : 2 };  // what stays in registers, 3x3 and 5x5
 
 typedef struct {
-    const real *x;      // from the first tap of the first window; whole vectors
-    int64_t row;        // elements from row to row
-    const real *g;      // of window k at g[k * VLEN]
-    const int32_t *at;  // likewise, elements; one more than windows, which is not used
+    const real *x;   // from the first tap of the first window; whole vectors
+    int64_t row;     // elements from row to row
+    const real *g;   // of window k at g[k * VLEN]
+    const lane *at;  // likewise, elements; one more than windows, which is not used
     int64_t windows;
     bool accumulate;  // add to dw, which keeps the chains of sums short, instead of setting it
     real *dw;         // (taps, vectors * VLEN)
@@ -29,7 +29,7 @@ __attribute__((always_inline)) static inline void gather_rows(const int kernel, 
         for (int v = 0; v < kernel * vectors; v++) sum[u][v / vectors][v % vectors] = v_zero();
     const int64_t row = p->row;
     const real *x = p->x + first * row, *g = p->g, *next = x + p->at[0];
-    const int32_t *at = p->at;
+    const lane *at = p->at;
     vreal next_scale = v_set1(g[0]);
     for (int64_t k = p->windows; k > 0; k--) {
         const real *from = next;
