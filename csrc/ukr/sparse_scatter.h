@@ -1,12 +1,16 @@
-// The micro-kernel of a pool-sparse gradient of an input: one 2x2 window, one vector of input channels.
+// The micro-kernel of a pool-sparse gradient of an input: a row of 2x2 windows, some rows of taps, a few vectors of input channels.
 //
-//     dx[place(o) + tap, :] += g[o] * w[o, tap, :] for each of at most 64 output channels o
+//     dx[place(o) + tap, :] += g[o] * w[o, tap, :] for each of at most 64 output channels o of a window
 //
-// The cells that a window reaches, (kernel + 1)^2 of them, stay in registers, or as many rows of them as there are registers for. The
-// channels are taken place by place, so that each place has its own code, in which taps and registers are constants: the set of channels
-// is a word of 64 bits, and its members are found by counting zeros. Loads are the limit: one per multiply-add.
+// The channels are taken place by place: those of one place reach the same cells, which stay in registers meanwhile, all taps of them or
+// one row of taps. The set of channels is a word of 64 bits, and its members are found by counting zeros; that their number cannot be
+// foreseen costs a mispredicted branch for each place, so a member should be worth many multiply-adds. Loads are the limit: one per
+// multiply-add, from w, which is small enough to stay in L1.
 
-enum { SCATTER_SET = 64, SCATTER_ROWS_3 = VREGS == 32 ? 4 : 3, SCATTER_ROWS_5 = VREGS == 32 ? 4 : 2 };
+enum { SCATTER_SET = 64, SCATTER_VECTORS_3 = VREGS == 32 ? (sizeof(vreal) == 64 ? 1 : 2) : 4, SCATTER_VECTORS_5 = 2 };
+
+// Rows of taps that are done at a time: all of them where there are registers for their cells.
+static inline int scatter_rows(int kernel, int vectors) { return kernel * kernel * vectors <= VREGS - 4 ? kernel : 1; }
 
 typedef struct {
     uint64_t at[4];
@@ -34,61 +38,65 @@ static inline channel_sets sets_of(const uint8_t *argmax, int64_t n) {
     return (channel_sets){{all & ~low & ~high, low & ~high, high & ~low, low & high}};
 }
 
-// Rows first .. first + rows - 1 of the cells; dx is the first cell of all. All but the arrays are constants where this is inlined.
-__attribute__((always_inline)) static inline void scatter_rows(const int kernel, const int first, const int rows, channel_sets set,
-                                                               const real *w, const real *g, real *dx, int64_t row) {
-    vreal sum[4][6];
-    dx += first * row;
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 6
-        for (int c = 0; c <= kernel; c++) sum[r][c] = v_load(dx + r * row + c * VLEN);
-#pragma GCC unroll 4
-    for (int place = 0; place < 4; place++) {
-        const int below = place / 2, right = place % 2;
-        if (first - below >= kernel) continue;  // these rows are below its taps
-        for (uint64_t left = set.at[place]; left; left &= left - 1) {
-            const int64_t o = __builtin_ctzll(left);
-            const real *w_o = w + o * (kernel * kernel * VLEN);
-            const vreal scale = v_set1(g[o]);
-#pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) {
-                const int u = first + r - below;
-                if (u < 0 || u >= kernel) continue;
-#pragma GCC unroll 5
-                for (int v = 0; v < kernel; v++) sum[r][v + right] = v_fma(scale, v_load(w_o + (u * kernel + v) * VLEN), sum[r][v + right]);
-            }
-        }
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 6
-        for (int c = 0; c <= kernel; c++) v_store(dx + r * row + c * VLEN, sum[r][c]);
-}
-
-// A row of windows, n <= 64 output channels of all `channels`.
+// A row of windows, at most 64 output channels of all `channels`.
 typedef struct {
-    const real *w;  // (n, taps, VLEN)
+    const real *w;  // (o, rows of taps, kernel, vectors * VLEN)
     const real *g;
-    const uint8_t *argmax;
-    int64_t n, channels, windows;
-    real *dx;     // the first cell of the first window
+    const channel_sets *sets;  // of each window
+    int64_t channels, windows;
+    real *dx;     // the cell of the first window's first place and tap
     int64_t row;  // elements from row to row of it
 } scattering;
 
-__attribute__((always_inline)) static inline void scatter_all(const int kernel, const int step, const scattering *p) {
-    const real *g = p->g;
-    const uint8_t *argmax = p->argmax;
+// All but `p` are constants where this is inlined.
+__attribute__((always_inline)) static inline void scatter_row(const int kernel, const int vectors, const scattering *p) {
+    const int rows = scatter_rows(kernel, vectors);
+    const real *w = p->w, *g = p->g;
     real *dx = p->dx;
-    for (int64_t j = 0; j < p->windows; j++, g += p->channels, argmax += p->channels, dx += 2 * VLEN) {
-        const channel_sets set = sets_of(argmax, p->n);
-#pragma GCC unroll 3
-        for (int first = 0; first <= kernel; first += step)
-            scatter_rows(kernel, first, first + step <= kernel ? step : kernel + 1 - first, set, p->w, g, dx, p->row);
+    for (int64_t j = 0; j < p->windows; j++, g += p->channels, dx += 2 * vectors * VLEN) {
+#pragma GCC unroll 4
+        for (int place = 0; place < 4; place++) {
+            real *cells = dx + place / 2 * p->row + place % 2 * vectors * VLEN;
+            vreal sum[5][5 * 4];
+#pragma GCC unroll 5
+            for (int u = 0; u < rows; u++)
+#pragma GCC unroll 20
+                for (int v = 0; v < kernel * vectors; v++) sum[u][v] = v_load(cells + u * p->row + v * VLEN);
+            for (uint64_t left = p->sets[j].at[place]; left; left &= left - 1) {
+                const int64_t o = __builtin_ctzll(left);
+                const real *w_o = w + o * (rows * kernel * vectors * VLEN);
+                const vreal scale = v_set1(g[o]);
+#pragma GCC unroll 5
+                for (int u = 0; u < rows; u++)
+#pragma GCC unroll 20
+                    for (int v = 0; v < kernel * vectors; v++)
+                        sum[u][v] = v_fma(scale, v_load(w_o + (u * kernel * vectors + v) * VLEN), sum[u][v]);
+            }
+#pragma GCC unroll 5
+            for (int u = 0; u < rows; u++)
+#pragma GCC unroll 20
+                for (int v = 0; v < kernel * vectors; v++) v_store(cells + u * p->row + v * VLEN, sum[u][v]);
+        }
     }
 }
 
-static void scatter_windows(const scattering *p, int64_t kernel) {
-    if (kernel == 3) scatter_all(3, SCATTER_ROWS_3, p);
-    else scatter_all(5, SCATTER_ROWS_5, p);
+static void scatter_windows(const scattering *p, int64_t kernel, int64_t vectors) {
+    if (kernel == 3) {
+        switch (vectors) {
+            case 1: scatter_row(3, 1, p); break;
+            case 2:
+                if (SCATTER_VECTORS_3 >= 2) scatter_row(3, 2, p);
+                break;
+            case 3:
+                if (SCATTER_VECTORS_3 >= 3) scatter_row(3, 3, p);
+                break;
+            case 4:
+                if (SCATTER_VECTORS_3 >= 4) scatter_row(3, 4, p);
+                break;
+        }
+    } else if (vectors == 1) {
+        scatter_row(5, 1, p);
+    } else {
+        scatter_row(5, 2, p);
+    }
 }
