@@ -15,6 +15,7 @@ typedef struct winograd winograd;
 typedef struct {
     int64_t image, i, j;    // i, j: in tiles
     int64_t rows, columns;  // of results: m, or fewer in the last tiles
+    int64_t at;             // among the tiles of a block, by kind
 } winograd_tile;
 
 // Ends the transform back, along the columns, and stores what becomes of a tile; `t` holds its (rows, MAX_POINTS) vectors of the
@@ -88,8 +89,8 @@ enum { EDGE_COLUMN, INNER, EDGE_ROW, CORNER, KINDS };  // which axes have only t
 
 typedef struct {
     const winograd *p;
-    winograd_tile *tile;  // by kind
-    int64_t begin[KINDS + 1];
+    winograd_tile *tile;
+    int64_t begin[KINDS + 1];  // by kind
     int64_t v_point, v_tile, y_tile;
     int64_t *v_row, *y_row;
     real *v, *y, *zeros;
@@ -100,24 +101,23 @@ static int tile_kind(const winograd *p, const winograd_tile *t) {
     return row ? (column ? CORNER : EDGE_ROW) : (column ? EDGE_COLUMN : INNER);
 }
 
-// Orders tiles by kind, so that those with a given point stand side by side.
+// Numbers tiles by kind, so that those with a given point stand side by side.
 static void sort_tiles(winograd_block *block, range tiles) {
     const winograd *p = block->p;
     const int64_t of_image = p->tiles_h * p->tiles_w, image = tiles.begin / of_image, of_first = tiles.begin % of_image;
-    const winograd_tile first = {.image = image, .i = of_first / p->tiles_w, .j = of_first % p->tiles_w};
-    int64_t n = 0;
-    for (int kind = 0; kind < KINDS; kind++) {
-        block->begin[kind] = n;
-        winograd_tile tile = first;
-        for (int64_t t = tiles.begin; t < tiles.end; t++) {
-            tile.rows = tile.i + 1 < p->tiles_h ? p->m : p->last_rows;
-            tile.columns = tile.j + 1 < p->tiles_w ? p->m : p->last_columns;
-            if (tile_kind(p, &tile) == kind) block->tile[n++] = tile;
-            if (++tile.j == p->tiles_w) tile.j = 0, tile.i++;
-            if (tile.i == p->tiles_h) tile.i = 0, tile.image++;
-        }
+    winograd_tile tile = {.image = image, .i = of_first / p->tiles_w, .j = of_first % p->tiles_w};
+    int64_t of_kind[KINDS] = {0};
+    for (int64_t t = 0; t < tiles.end - tiles.begin; t++) {
+        tile.rows = tile.i + 1 < p->tiles_h ? p->m : p->last_rows;
+        tile.columns = tile.j + 1 < p->tiles_w ? p->m : p->last_columns;
+        tile.at = of_kind[tile_kind(p, &tile)]++;
+        block->tile[t] = tile;
+        if (++tile.j == p->tiles_w) tile.j = 0, tile.i++;
+        if (tile.i == p->tiles_h) tile.i = 0, tile.image++;
     }
-    block->begin[KINDS] = n;
+    block->begin[0] = 0;
+    for (int kind = 0; kind < KINDS; kind++) block->begin[kind + 1] = block->begin[kind] + of_kind[kind];
+    for (int64_t t = 0; t < tiles.end - tiles.begin; t++) block->tile[t].at += block->begin[tile_kind(p, block->tile + t)];
 }
 
 // The tiles that have point (i, j).
@@ -226,7 +226,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
     for (int64_t t = 0; t < n; t++) {
         block.v_row[t] = t * block.v_tile;
         block.y_row[t] = t * block.y_tile;
-        transform_window(&inputs, p, block.tile + t, block.v + t * block.v_tile, block.v_point);
+        transform_window(&inputs, p, block.tile + t, block.v + block.tile[t].at * block.v_tile, block.v_point);
     }
     for (int64_t index = panel.begin; index < panel.end; index++) {
         const range columns = panel_columns(p->result_channels, index);
@@ -253,7 +253,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
             }
         }
         const range used = {columns.begin, min_i64(columns.end, p->result_channels)};
-        for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + t * block.y_tile, width, used);
+        for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + block.tile[t].at * block.y_tile, width, used);
     }
     tc_free(scratch, bytes);
     return TC_OK;

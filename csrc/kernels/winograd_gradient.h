@@ -34,7 +34,7 @@ static int gradient_transform(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
     const range tiles = chunk_range(chunk, GROUP_CHUNK, q->tiles);
     for (int64_t t = tiles.begin; t < tiles.end; t++)
-        transform_window(&q->of_x, &q->p, q->group.tile + t, q->v + t * q->v_tile, q->v_point);
+        transform_window(&q->of_x, &q->p, q->group.tile + t, q->v + q->group.tile[t].at * q->v_tile, q->v_point);
     windows_of_tiles of_panel = q->of_dy;
     for (int64_t index = 0; index < operand_panels(q->outputs); index++) {
         const range c = panel_columns(q->outputs, index);
@@ -42,7 +42,7 @@ static int gradient_transform(void *context, int64_t chunk) {
         of_panel.channels = min_i64(c.end, q->outputs) - c.begin;
         real *u = q->u + q->tiles * c.begin;
         for (int64_t t = tiles.begin; t < tiles.end; t++)
-            transform_window(&of_panel, &q->p, q->group.tile + t, u + t * (c.end - c.begin), q->u_point);
+            transform_window(&of_panel, &q->p, q->group.tile + t, u + q->group.tile[t].at * (c.end - c.begin), q->u_point);
     }
     return TC_OK;
 }
