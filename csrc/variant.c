@@ -52,6 +52,7 @@
 #include "kernels/conv_plan.h"
 #include "kernels/conv_gather.h"
 #include "kernels/conv_gradient.h"
+#include "kernels/unpool.h"
 #include "kernels/winograd.h"
 #include "kernels/winograd_gradient.h"
 #include "kernels/winograd_pool.h"

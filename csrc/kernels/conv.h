@@ -12,12 +12,16 @@ static int conv2d_forward(const tc_conv2d *g, const real *x, const real *w, cons
 static int conv2d_backward_input(const tc_conv2d *g, const real *dy, const real *w, real *dx) {
     const int64_t tile = winograd_size(g, true);
     note_tile(tile);
-    return tile ? winograd_backward_input(tile, g, dy, w, dx) : direct_backward_input(g, dy, w, dx);
+    return tile ? winograd_backward_input(tile, g, dy, NULL, w, dx) : direct_backward_input(g, dy, w, dx);
+}
+
+static int64_t winograd_kernel_size(const tc_conv2d *g) {
+    const bool empty = g->batch * g->out_h * g->out_w * g->in_channels * g->out_channels == 0;
+    return empty ? 0 : winograd_size(g, false);
 }
 
 static int conv2d_backward_kernel(const tc_conv2d *g, const real *x, const real *dy, real *dw) {
-    const bool empty = g->batch * g->out_h * g->out_w * g->in_channels * g->out_channels == 0;
-    const int64_t tile = empty ? 0 : winograd_size(g, false);
+    const int64_t tile = winograd_kernel_size(g);
     note_tile(tile);
-    return tile ? winograd_backward_kernel(tile, g, x, dy, dw) : direct_backward_kernel(g, x, dy, dw);
+    return tile ? winograd_backward_kernel(tile, g, x, dy, NULL, dw) : direct_backward_kernel(g, x, dy, dw);
 }

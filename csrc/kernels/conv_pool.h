@@ -96,56 +96,37 @@ static int conv2d_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_
 
 // ---- backward
 typedef struct {
-    const tc_pool2d *pool;
-    const real *g;
-    const uint8_t *argmax;
+    const unpooling *from;
     real *dz;
     int64_t images_per_chunk;
 } unpool_job;
 
-// One window: the gradient goes to the cell that was the largest, the three others get 0.
-static void unpool_window(const unpool_job *job, real *image, int64_t i, int64_t j, int64_t at) {
-    const tc_pool2d *pool = job->pool;
-    for (int64_t begin = 0; begin < pool->channels; begin += POOL_BLOCK) {
-        const int64_t n = min_i64(POOL_BLOCK, pool->channels - begin);
-        const real *restrict g = job->g + at + begin;
-        const uint8_t *restrict argmax = job->argmax + at + begin;
-        int32_t place[POOL_BLOCK];
-        for (int64_t c = 0; c < n; c++) place[c] = argmax[c];
-        for (int32_t cell = 0; cell < 4; cell++) {
-            const int64_t row = 2 * i + cell / 2, column = 2 * j + cell % 2;
-            if (row >= pool->in_h || column >= pool->in_w) continue;
-            real *restrict dz = image + (row * pool->in_w + column) * pool->channels + begin;
-            for (int64_t c = 0; c < n; c++) dz[c] = place[c] == cell ? g[c] : 0;
-        }
-    }
-}
-
 static int unpool_chunk(void *context, int64_t chunk) {
     const unpool_job *job = context;
-    const tc_pool2d *g = job->pool;
-    const int64_t image_size = g->in_h * g->in_w * g->channels;
-    const range images = chunk_range(chunk, job->images_per_chunk, g->batch);
-    for (int64_t n = images.begin; n < images.end; n++) {
-        real *image = job->dz + n * image_size;
-        if (!windows_tile(g)) clear(image, image_size);
-        for (int64_t i = 0; i < g->out_h; i++)
-            for (int64_t j = 0; j < g->out_w; j++) unpool_window(job, image, i, j, ((n * g->out_h + i) * g->out_w + j) * g->channels);
-    }
+    const range images = chunk_range(chunk, job->images_per_chunk, job->from->pool->batch);
+    unpool_images(job->from, images, job->dz + images.begin * unpooled_size(job->from));
     return TC_OK;
 }
 
+// Winograd's algorithm unpools images as it comes to them, direct kernels take all of them.
 static int dense_backward(const tc_conv2d *conv, const tc_pool2d *pool, const real *x, const real *w, const uint8_t *argmax, const real *g,
                           real *dx, real *dw) {
-    const int64_t image_size = pool->in_h * pool->in_w * pool->channels;
+    const unpooling from = {pool, g, argmax};
+    const int64_t dw_tile = winograd_kernel_size(conv), dx_tile = winograd_size(conv, true), image_size = unpooled_size(&from);
+    int status = TC_OK;
+    if (dw_tile && dx_tile) {
+        note_tile(dx_tile);
+        if (dw) status = winograd_backward_kernel(dw_tile, conv, x, NULL, &from, dw);
+        if (status == TC_OK && dx) status = winograd_backward_input(dx_tile, conv, NULL, &from, w, dx);
+        return status;
+    }
     const size_t bytes = sizeof(real) * (size_t)(pool->batch * image_size);
-    real *dz = tc_alloc(bytes);
-    if (!dz) return TC_NO_MEMORY;
-    unpool_job job = {pool, g, argmax, dz, items_per_chunk(image_size)};
-    int status = tc_parallel_for(ceil_div(pool->batch, job.images_per_chunk), unpool_chunk, &job);
-    if (status == TC_OK && dw) status = conv2d_backward_kernel(conv, x, dz, dw);
-    if (status == TC_OK && dx) status = conv2d_backward_input(conv, dz, w, dx);
-    tc_free(dz, bytes);
+    unpool_job job = {&from, tc_alloc(bytes), items_per_chunk(image_size)};
+    if (!job.dz) return TC_NO_MEMORY;
+    status = tc_parallel_for(ceil_div(pool->batch, job.images_per_chunk), unpool_chunk, &job);
+    if (status == TC_OK && dw) status = conv2d_backward_kernel(conv, x, job.dz, dw);
+    if (status == TC_OK && dx) status = conv2d_backward_input(conv, job.dz, w, dx);
+    tc_free(job.dz, bytes);
     return status;
 }
 

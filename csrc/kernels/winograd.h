@@ -29,6 +29,7 @@ struct winograd {
     int64_t pad_top, pad_left;
     bool adjoint;  // the kernel is turned around, and its channels exchanged
     const real *source, *w, *start;
+    const unpooling *pooled;  // instead of source: what it is unpooled from
     real *result;
     winograd_finish *finish;
 
@@ -129,6 +130,7 @@ static range tiles_with_point(const winograd_block *block, int64_t i, int64_t j)
 // What tiles are transformed from: windows of images, `margin` rows and columns larger than the tile's results.
 typedef struct {
     const real *images;
+    int64_t first_image;
     int64_t h, w, pixel;  // pixel: elements from one to the next
     int64_t channels;     // to transform
     int64_t pad_top, pad_left, margin;
@@ -147,7 +149,7 @@ static void transform_window(const windows_of_tiles *s, const winograd *p, const
     rows_of_tile values = {.to = v, .to_item = v_point, .to_line = (p->m + 2) * v_point, .n = tile->rows + 2};
     for (int64_t i = 0; i < rows; i++) {
         const bool exists = top + i >= 0 && top + i < s->h;
-        d.from[i] = exists ? s->images + ((tile->image * s->h + top + i) * s->w + left + begin) * s->pixel : s->zeros;
+        d.from[i] = exists ? s->images + (((tile->image - s->first_image) * s->h + top + i) * s->w + left + begin) * s->pixel : s->zeros;
     }
     for (int64_t i = 0; i < tile->rows + 2; i++) {
         clear(t + i * T_ROW, begin * T_ITEM);
@@ -187,6 +189,19 @@ static windows_of_tiles winograd_windows(const winograd *p, const real *zeros) {
     };
 }
 
+// Room for the images of some tiles side by side, where they have to be unpooled.
+static int64_t unpooled_room(const winograd *p, int64_t tiles) {
+    return p->pooled ? unpooled_size(p->pooled) * ((tiles - 2) / (p->tiles_h * p->tiles_w) + 2) : 0;
+}
+
+static void unpool_for(const winograd *p, const winograd_tile *tile, int64_t n, real *images, windows_of_tiles *s) {
+    if (!p->pooled) return;
+    const range of_tiles = {tile[0].image, tile[n - 1].image + 1};
+    unpool_images(p->pooled, of_tiles, images);
+    s->images = images;
+    s->first_image = of_tiles.begin;
+}
+
 static void transform_back(const winograd_block *block, const winograd_tile *tile, const real *y, int64_t width, range columns) {
     const winograd *p = block->p;
     _Alignas(64) real t[MAX_TILE * T_ROW];
@@ -209,20 +224,22 @@ static int winograd_chunk(void *context, int64_t chunk) {
     winograd_block block = {.p = p, .v_point = whole_vectors(p->source_channels)};
     block.v_tile = points * block.v_point + VLEN;
     block.y_tile = points * widest + VLEN;
-    const int64_t zeros = MAX_POINTS * block.v_point;
-    const size_t bytes =
-        sizeof(real) * (size_t)(n * (block.v_tile + block.y_tile) + zeros) + (sizeof(winograd_tile) + 2 * sizeof(int64_t)) * (size_t)n;
+    const int64_t zeros = MAX_POINTS * block.v_point, unpooled = unpooled_room(p, n);
+    const size_t bytes = sizeof(real) * (size_t)(n * (block.v_tile + block.y_tile) + zeros + unpooled) +
+                         (sizeof(winograd_tile) + 2 * sizeof(int64_t)) * (size_t)n;
     real *scratch = tc_alloc(bytes);
     if (!scratch) return TC_NO_MEMORY;
     block.v = scratch;
     block.y = block.v + n * block.v_tile;
     block.zeros = block.y + n * block.y_tile;
-    block.tile = (winograd_tile *)(block.zeros + zeros);
+    real *images = block.zeros + zeros;
+    block.tile = (winograd_tile *)(images + unpooled);
     block.v_row = (int64_t *)(block.tile + n);
     block.y_row = block.v_row + n;
     clear(block.zeros, zeros);
     sort_tiles(&block, tiles);
-    const windows_of_tiles inputs = winograd_windows(p, block.zeros);
+    windows_of_tiles inputs = winograd_windows(p, block.zeros);
+    unpool_for(p, block.tile, n, images, &inputs);
     for (int64_t t = 0; t < n; t++) {
         block.v_row[t] = t * block.v_tile;
         block.y_row[t] = t * block.y_tile;
@@ -395,7 +412,8 @@ static int winograd_forward(int64_t m, const tc_conv2d *g, const real *x, const 
     return winograd_run(&p);
 }
 
-static int winograd_backward_input(int64_t m, const tc_conv2d *g, const real *dy, const real *w, real *dx) {
+// Either dy is given, or what it is unpooled from.
+static int winograd_backward_input(int64_t m, const tc_conv2d *g, const real *dy, const unpooling *pooled, const real *w, real *dx) {
     winograd p = {
         .m = m,
         .images = g->batch,
@@ -409,6 +427,7 @@ static int winograd_backward_input(int64_t m, const tc_conv2d *g, const real *dy
         .pad_left = 2 - g->pad_left,
         .adjoint = true,
         .source = dy,
+        .pooled = pooled,
         .w = w,
         .result = dx,
         .finish = store_tile,

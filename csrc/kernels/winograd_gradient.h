@@ -33,17 +33,24 @@ typedef struct {
 static int gradient_transform(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
     const range tiles = chunk_range(chunk, GROUP_CHUNK, q->tiles);
+    const int64_t n = tiles.end - tiles.begin;
+    const size_t bytes = sizeof(real) * (size_t)unpooled_room(&q->p, n);
+    real *images = bytes ? tc_alloc(bytes) : NULL;
+    if (bytes && !images) return TC_NO_MEMORY;
+    windows_of_tiles of_dy = q->of_dy;
+    unpool_for(&q->p, q->group.tile + tiles.begin, n, images, &of_dy);
     for (int64_t t = tiles.begin; t < tiles.end; t++)
         transform_window(&q->of_x, &q->p, q->group.tile + t, q->v + q->group.tile[t].at * q->v_tile, q->v_point);
-    windows_of_tiles of_panel = q->of_dy;
+    windows_of_tiles of_panel = of_dy;
     for (int64_t index = 0; index < operand_panels(q->outputs); index++) {
         const range c = panel_columns(q->outputs, index);
-        of_panel.images = q->of_dy.images + c.begin;
+        of_panel.images = of_dy.images + c.begin;
         of_panel.channels = min_i64(c.end, q->outputs) - c.begin;
         real *u = q->u + q->tiles * c.begin;
         for (int64_t t = tiles.begin; t < tiles.end; t++)
             transform_window(&of_panel, &q->p, q->group.tile + t, u + q->group.tile[t].at * (c.end - c.begin), q->u_point);
     }
+    if (bytes) tc_free(images, bytes);
     return TC_OK;
 }
 
@@ -92,9 +99,11 @@ static int gradient_transform_back(void *context, int64_t chunk) {
     return TC_OK;
 }
 
-static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x, const real *dy, real *dw) {
+// Either dy is given, or what it is unpooled from.
+static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x, const real *dy, const unpooling *pooled, real *dw) {
     winograd_gradient q = {
         .p = winograd_of_forward(m, g, x, NULL, NULL, NULL), .channels = g->in_channels, .outputs = g->out_channels, .dw = dw};
+    q.p.pooled = pooled;
     const int64_t tiles = winograd_cut(&q.p), points = winograd_points(&q.p), panels = operand_panels(q.outputs);
     q.width = whole_vectors(q.outputs);
     q.v_tile = whole_vectors(q.channels) + VLEN;  // so that tiles do not compete for the same sets of L1
