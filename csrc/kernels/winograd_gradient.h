@@ -21,7 +21,7 @@ typedef struct {
     winograd p;  // its results are the tiles of dy
     windows_of_tiles of_x, of_dy;
     int64_t channels, outputs, width;  // width: outputs in whole vectors
-    int64_t v_tile, v_point, u_point;  // elements from one to the next of v and u
+    int64_t v_tile, v_point, u_point, sums_point;  // elements from one to the next of v, u and sums
     winograd_block group;
     int64_t tiles;  // of the group
     bool accumulate;
@@ -67,7 +67,7 @@ static int gradient_product(void *context, int64_t chunk) {
         .a_step = q->v_tile,
         .b_stride = c.end - c.begin,
         .accumulate = q->accumulate,
-        .y = q->sums + point * q->channels * q->width + c.begin,
+        .y = q->sums + point * q->sums_point + c.begin,
         .y_row = q->sum_row,
         .columns = c.end - c.begin,
     };
@@ -85,16 +85,16 @@ static int gradient_product(void *context, int64_t chunk) {
 
 static int gradient_transform_back(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
-    const int64_t point = q->channels * q->width, points = q->p.m + 2;
-    _Alignas(64) real t[TAPS * T_ROW], taps[TAPS * TAPS * VLEN];
-    for (int64_t o = 0; o < q->outputs; o += VLEN) {
-        columns_of_tile sums = {.from_line = point, .n = points, .vectors = 1};
-        for (int64_t i = 0; i < points; i++) sums.from[i] = q->sums + i * points * point + chunk * q->width + o;
+    const int64_t points = q->p.m + 2;
+    _Alignas(64) real t[TAPS * T_ROW], taps[TAPS * TAPS * T_ITEM];
+    columns_of_tile sums = {.from_line = q->sums_point, .n = points};
+    for (int64_t o = 0; o < q->outputs; o += T_ITEM) {
+        sums.vectors = min_i64(T_VECTORS, (q->width - o) / VLEN);
+        for (int64_t i = 0; i < points; i++) sums.from[i] = q->sums + i * points * q->sums_point + chunk * q->width + o;
         tap_gradients_down(q->p.m, &sums, t);
-        tap_gradients_across(q->p.m, t, &(rows_of_tile){taps, VLEN, TAPS * VLEN, TAPS, 1});
+        tap_gradients_across(q->p.m, t, &(rows_of_tile){taps, T_ITEM, TAPS * T_ITEM, TAPS, sums.vectors});
         for (int64_t tap = 0; tap < TAPS * TAPS; tap++)
-            store_columns(q->dw + (tap * q->channels + chunk) * q->outputs + o, v_load(taps + tap * VLEN),
-                          (int)min_i64(VLEN, q->outputs - o));
+            copy(q->dw + (tap * q->channels + chunk) * q->outputs + o, taps + tap * T_ITEM, min_i64(T_ITEM, q->outputs - o));
     }
     return TC_OK;
 }
@@ -111,14 +111,15 @@ static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x
     const int64_t groups = ceil_div(tiles, max_i64(GROUP_CHUNK, min_i64(GROUP_TILES, fitting))), largest = ceil_div(tiles, groups);
     q.v_point = largest * q.v_tile + 2 * VLEN;  // likewise
     q.u_point = largest * q.width + 2 * VLEN;
-    const int64_t zeros = MAX_POINTS * max_i64(q.v_tile, q.width), reals = points * (q.v_point + q.u_point + q.channels * q.width) + zeros;
+    q.sums_point = q.channels * q.width + 2 * VLEN;
+    const int64_t zeros = MAX_POINTS * max_i64(q.v_tile, q.width), reals = points * (q.v_point + q.u_point + q.sums_point) + zeros;
     const size_t bytes =
         sizeof(real) * (size_t)reals + sizeof(int64_t) * (size_t)(2 * q.channels) + sizeof(winograd_tile) * (size_t)largest;
     q.v = tc_alloc(bytes);
     if (!q.v) return TC_NO_MEMORY;
     q.u = q.v + points * q.v_point;
     q.sums = q.u + points * q.u_point;
-    real *none = q.sums + points * q.channels * q.width;
+    real *none = q.sums + points * q.sums_point;
     int64_t *rows = (int64_t *)(none + zeros);
     clear(none, zeros);
     for (int64_t c = 0; c < q.channels; c++) rows[c] = c, rows[q.channels + c] = c * q.width;
