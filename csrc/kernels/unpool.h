@@ -32,6 +32,7 @@ static void unpool_images(const unpooling *p, range images, real *to) {
     for (int64_t n = images.begin; n < images.end; n++, to += unpooled_size(p)) {
         if (!windows_tile(pool)) clear(to, unpooled_size(p));
         for (int64_t i = 0; i < pool->out_h; i++)
-            for (int64_t j = 0; j < pool->out_w; j++) unpool_window(p, to, i, j, ((n * pool->out_h + i) * pool->out_w + j) * pool->channels);
+            for (int64_t j = 0; j < pool->out_w; j++)
+                unpool_window(p, to, i, j, ((n * pool->out_h + i) * pool->out_w + j) * pool->channels);
     }
 }

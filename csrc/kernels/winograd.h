@@ -40,13 +40,13 @@ struct winograd {
     uint8_t *argmax;  // or NULL
 
     // follows from the above
-    int64_t tiles_h, tiles_w, last_rows, last_columns;  // of all tiles; results of the last ones
-    int64_t tile_chunks, panels_per_chunk;
-    real *taps;  // (panel, point, source channel, result channel of the panel); may be given
+    int64_t tiles_h, tiles_w, last_rows, last_columns;   // of all tiles; results of the last ones
+    int64_t shares, chunks_per_share, panels_per_chunk;  // shares of the tiles
+    real *taps;                                          // (panel, point, source channel, result channel of the panel); may be given
 };
 
 enum {
-    WINOGRAD_TILES = 24,   // of a chunk, at most: measured; rows for whole tiles of ukr/tile.h
+    WINOGRAD_TILES = 24,   // of a chunk: rows for whole tiles of ukr/tile.h
     WINOGRAD_TAPS = 32,    // source channels whose taps are transformed at a time
     WINOGRAD_CHAIN = 128,  // source channels that are summed up before they are added to the others: a shorter chain rounds less
 };
@@ -212,15 +212,22 @@ static void transform_back(const winograd_block *block, const winograd_tile *til
         p->finish(p, tile, c, (int)min_i64(VLEN, columns.end - c), t + at);
 }
 
+// Whole chunks, as far as a share goes: the last one of it may have fewer tiles, or none.
+static range tiles_of_chunk(const winograd *p, int64_t chunk) {
+    const int64_t all = p->images * p->tiles_h * p->tiles_w, share = chunk / p->chunks_per_share;
+    const int64_t begin = share * all / p->shares + chunk % p->chunks_per_share * WINOGRAD_TILES, end = (share + 1) * all / p->shares;
+    return (range){min_i64(begin, end), min_i64(begin + WINOGRAD_TILES, end)};
+}
+
 static int winograd_chunk(void *context, int64_t chunk) {
     const winograd *p = context;
     const int64_t panels = operand_panels(p->result_channels), panel_chunks = ceil_div(panels, p->panels_per_chunk);
-    const int64_t all_tiles = p->images * p->tiles_h * p->tiles_w, index_of_tiles = chunk / panel_chunks;
-    const range tiles = {index_of_tiles * all_tiles / p->tile_chunks, (index_of_tiles + 1) * all_tiles / p->tile_chunks};
+    const range tiles = tiles_of_chunk(p, chunk / panel_chunks);
     const range panel = chunk_range(chunk % panel_chunks, p->panels_per_chunk, panels);
     const int64_t n = tiles.end - tiles.begin, points = winograd_points(p),
                   widest = min_i64(MAX_VECTORS * VLEN, whole_vectors(p->result_channels));
 
+    if (n == 0) return TC_OK;
     winograd_block block = {.p = p, .v_point = whole_vectors(p->source_channels)};
     block.v_tile = points * block.v_point + VLEN;
     block.y_tile = points * widest + VLEN;
@@ -296,8 +303,10 @@ static int transform_taps(winograd *p) {
 static int winograd_run(winograd *p) {
     const int64_t tiles = winograd_cut(p), panels = operand_panels(p->result_channels);
     if (tiles * panels == 0) return TC_OK;
-    const int64_t chunks = ceil_div(tiles, WINOGRAD_TILES), threads = tc_num_threads();
-    p->tile_chunks = chunks > threads ? ceil_div(chunks, threads) * threads : chunks;  // the same number for each thread
+    const int64_t threads = tc_num_threads();
+    p->shares = min_i64(threads, ceil_div(tiles, WINOGRAD_TILES));
+    p->chunks_per_share = ceil_div(ceil_div(tiles, p->shares), WINOGRAD_TILES);
+    const int64_t chunks = p->shares * p->chunks_per_share;
     // Few tiles are shared out by panels, too, and each of these chunks transforms them anew: so no more of them than the threads need.
     // No sum depends on this cut.
     p->panels_per_chunk = ceil_div(panels, min_i64(panels, ceil_div(2 * threads, chunks)));
@@ -308,7 +317,7 @@ static int winograd_run(winograd *p) {
         if (!p->taps) return TC_NO_MEMORY;
         status = transform_taps(p);
     }
-    if (status == TC_OK) status = tc_parallel_for(p->tile_chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
+    if (status == TC_OK) status = tc_parallel_for(chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
     if (bytes) tc_free(p->taps, bytes);
     return status;
 }

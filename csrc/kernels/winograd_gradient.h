@@ -20,7 +20,7 @@ enum {
 typedef struct {
     winograd p;  // its results are the tiles of dy
     windows_of_tiles of_x, of_dy;
-    int64_t channels, outputs, width;  // width: outputs in whole vectors
+    int64_t channels, outputs, width;              // width: outputs in whole vectors
     int64_t v_tile, v_point, u_point, sums_point;  // elements from one to the next of v, u and sums
     winograd_block group;
     int64_t tiles;  // of the group
