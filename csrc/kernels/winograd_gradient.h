@@ -30,6 +30,17 @@ typedef struct {
     real *dw;
 } winograd_gradient;
 
+// The transform of a window, which goes to every point's place of its tile. All of these are far from each other, and may be far from the
+// caches: those of the next tile of the kind are fetched ahead, or its stores would wait for one after the other.
+static void transform_apart(const winograd_gradient *q, const windows_of_tiles *s, const winograd_tile *tile, real *to, int64_t to_tile,
+                            int64_t to_point) {
+    enum { LINE = 64 / sizeof(real) };
+    const real *next = to + (tile->at + 1) * to_tile;
+    for (int64_t point = 0; point < winograd_points(&q->p); point++, next += to_point)
+        for (int64_t c = 0; c < s->channels; c += LINE) __builtin_prefetch(next + c, 1);
+    transform_window(s, &q->p, tile, to + tile->at * to_tile, to_point);
+}
+
 static int gradient_transform(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
     const range tiles = chunk_range(chunk, GROUP_CHUNK, q->tiles);
@@ -39,16 +50,14 @@ static int gradient_transform(void *context, int64_t chunk) {
     if (bytes && !images) return TC_NO_MEMORY;
     windows_of_tiles of_dy = q->of_dy;
     unpool_for(&q->p, q->group.tile + tiles.begin, n, images, &of_dy);
-    for (int64_t t = tiles.begin; t < tiles.end; t++)
-        transform_window(&q->of_x, &q->p, q->group.tile + t, q->v + q->group.tile[t].at * q->v_tile, q->v_point);
+    for (int64_t t = tiles.begin; t < tiles.end; t++) transform_apart(q, &q->of_x, q->group.tile + t, q->v, q->v_tile, q->v_point);
     windows_of_tiles of_panel = of_dy;
     for (int64_t index = 0; index < operand_panels(q->outputs); index++) {
         const range c = panel_columns(q->outputs, index);
         of_panel.images = of_dy.images + c.begin;
         of_panel.channels = min_i64(c.end, q->outputs) - c.begin;
         real *u = q->u + q->tiles * c.begin;
-        for (int64_t t = tiles.begin; t < tiles.end; t++)
-            transform_window(&of_panel, &q->p, q->group.tile + t, u + q->group.tile[t].at * (c.end - c.begin), q->u_point);
+        for (int64_t t = tiles.begin; t < tiles.end; t++) transform_apart(q, &of_panel, q->group.tile + t, u, c.end - c.begin, q->u_point);
     }
     if (bytes) tc_free(images, bytes);
     return TC_OK;
