@@ -43,15 +43,22 @@ static int64_t operand_room(bool direct, int64_t k, int64_t columns) {
     return k * ceil_div(columns, VLEN) * VLEN;
 }
 
+// These two are mostly for a few vectors; the empty statements keep the compiler from making a call of the library's memcpy or memset.
 static inline void copy(real *restrict to, const real *restrict from, int64_t n) {
     int64_t i = 0;
-    for (; i + VLEN <= n; i += VLEN) v_store(to + i, v_load(from + i));
+    for (; i + VLEN <= n; i += VLEN) {
+        v_store(to + i, v_load(from + i));
+        __asm__("");
+    }
     if (i < n) v_store_n(to + i, v_load_n(from + i, (int)(n - i)), (int)(n - i));
 }
 
 static inline void clear(real *to, int64_t n) {
     int64_t i = 0;
-    for (; i + VLEN <= n; i += VLEN) v_store(to + i, v_zero());
+    for (; i + VLEN <= n; i += VLEN) {
+        v_store(to + i, v_zero());
+        __asm__("");
+    }
     if (i < n) v_store_n(to + i, v_zero(), (int)(n - i));
 }
 
