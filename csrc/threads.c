@@ -7,7 +7,7 @@
 // waits until nobody is inside; a worker that was asleep and comes late finds the job closed, so nobody ever waits for it.
 // The job's fields are written only while it is closed with nobody inside.
 //
-// Workers are started when first needed, spin for some 200 microseconds after a job (the next kernel is usually near), then sleep.
+// Workers are started when first needed, spin for some 500 microseconds after a job (the next kernel is usually near), then sleep.
 // A second caller does not wait for the pool but works alone. After a fork the child has no workers and starts its own.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE  // sched_getaffinity
@@ -39,7 +39,7 @@ int tc_num_threads(void) { return 1; }
 #include <signal.h>
 #include <unistd.h>
 
-enum { SPINS = 8000 };
+enum { SPINS = 24000 };
 
 #define OPEN ((uint64_t)1 << 31)
 #define INSIDE (OPEN - 1)
