@@ -48,12 +48,14 @@ __attribute__((always_inline)) static inline void tile(const int rows, const int
     const int64_t *y_row = p->y_row + first, step = p->a_step, b_stride = p->b_stride;
     const real *a[MAX_ROWS], *b = p->b;
     vreal sum[MAX_ROWS][MAX_VECTORS];
+    const real *start = p->accumulate ? NULL : p->start;
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) sum[0][v] = start ? load_columns(start + v * VLEN, v + 1 < vectors ? VLEN : last) : v_zero();
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++) {
         a[r] = p->a + p->a_row[first + r];
-        const real *start = p->accumulate ? NULL : p->start;
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) sum[r][v] = start ? load_columns(start + v * VLEN, v + 1 < vectors ? VLEN : last) : v_zero();
+        for (int v = 0; v < vectors; v++) sum[r][v] = sum[0][v];
     }
     for (const run *at = p->runs, *end = at + p->n_runs; at < end; at++) {
         int64_t i = at->begin;
@@ -69,6 +71,13 @@ __attribute__((always_inline)) static inline void tile(const int rows, const int
             }
         }
     }
+    if (last == VLEN && !p->accumulate) {  // as nearly always
+#pragma GCC unroll 12
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) v_store(p->y + y_row[r] + v * VLEN, sum[r][v]);
+        return;
+    }
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
@@ -81,9 +90,9 @@ __attribute__((always_inline)) static inline void tile(const int rows, const int
 
 // All rows, in tiles as even as can be: 49 rows are 4 tiles of 6 and 5 of 5, not 8 of 6 and one of 1.
 __attribute__((always_inline)) static inline void tiles(const int vectors, const product *p, int64_t rows) {
-    const int64_t n = (rows + tile_rows(vectors) - 1) / tile_rows(vectors);
+    const int64_t n = (rows + tile_rows(vectors) - 1) / tile_rows(vectors), size = n ? rows / n : 0, larger = rows - n * size;
     for (int64_t t = 0, first = 0; t < n; t++) {
-        const int64_t end = (t + 1) * rows / n;
+        const int64_t end = first + size + (t < larger);
         switch (end - first) {
 #define TILE(r)                                                  \
     case r:                                                      \
