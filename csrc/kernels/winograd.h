@@ -42,12 +42,14 @@ struct winograd {
     // follows from the above
     int64_t tiles_h, tiles_w, last_rows, last_columns;   // of all tiles; results of the last ones
     int64_t shares, chunks_per_share, panels_per_chunk;  // shares of the tiles
+    int64_t copies;                                      // of the taps: one, or one for each share
     real *taps;                                          // (panel, point, source channel, result channel of the panel); may be given
 };
 
 enum {
     WINOGRAD_TILES = 24,   // of a chunk: rows for whole tiles of ukr/tile.h
     WINOGRAD_TAPS = 32,    // source channels whose taps are transformed at a time
+    TILES_FOR_A_COPY = 64,
     WINOGRAD_CHAIN = 128,  // source channels that are summed up before they are added to the others: a shorter chain rounds less
 };
 
@@ -56,15 +58,19 @@ static int64_t whole_vectors(int64_t n) { return ceil_div(n, VLEN) * VLEN; }
 
 // Between the taps of two points; an odd number of vectors, so that the points do not compete for the same sets of L1.
 static int64_t taps_of_point(const winograd *p, int64_t columns) { return p->source_channels * columns + VLEN; }
-static real *taps_of_panel(const winograd *p, int64_t index) {
-    return p->taps + winograd_points(p) * (p->source_channels * panel_columns(p->result_channels, index).begin + index * VLEN);
+static int64_t taps_size(const winograd *p) {
+    return winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + operand_panels(p->result_channels) * VLEN);
+}
+static real *taps_of_panel(const winograd *p, int64_t copy, int64_t index) {
+    return p->taps + copy * taps_size(p) + winograd_points(p) * (p->source_channels * panel_columns(p->result_channels, index).begin + index * VLEN);
 }
 
 // ---- the taps, once for all tiles
 static int winograd_taps_chunk(void *context, int64_t chunk) {
     const winograd *p = context;
-    const int64_t panels = operand_panels(p->result_channels), index = chunk % panels;
-    const range columns = panel_columns(p->result_channels, index), k = chunk_range(chunk / panels, WINOGRAD_TAPS, p->source_channels);
+    const int64_t panels = operand_panels(p->result_channels), parts = ceil_div(p->source_channels, WINOGRAD_TAPS);
+    const int64_t index = chunk / parts % panels, copy_index = chunk / parts / panels;
+    const range columns = panel_columns(p->result_channels, index), k = chunk_range(chunk % parts, WINOGRAD_TAPS, p->source_channels);
     const int64_t width = columns.end - columns.begin, used = min_i64(columns.end, p->result_channels) - columns.begin;
     const int64_t n = k.end - k.begin, tap_size = p->source_channels * p->result_channels;
     _Alignas(64) real g[TAPS * TAPS][WINOGRAD_TAPS * MAX_VECTORS * VLEN], t[MAX_POINTS * T_ROW];
@@ -77,7 +83,7 @@ static int winograd_taps_chunk(void *context, int64_t chunk) {
         }
     }
     const int64_t point = taps_of_point(p, width);
-    real *to = taps_of_panel(p, index) + k.begin * width;
+    real *to = taps_of_panel(p, copy_index, index) + k.begin * width;
     for (int64_t i = 0; i < n * width; i += VLEN) {
         taps_down(p->m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS, 1}, t);
         taps_across(p->m, t, &(rows_of_tile){to + i, point, (p->m + 2) * point, p->m + 2, 1});
@@ -222,7 +228,8 @@ static range tiles_of_chunk(const winograd *p, int64_t chunk) {
 static int winograd_chunk(void *context, int64_t chunk) {
     const winograd *p = context;
     const int64_t panels = operand_panels(p->result_channels), panel_chunks = ceil_div(panels, p->panels_per_chunk);
-    const range tiles = tiles_of_chunk(p, chunk / panel_chunks);
+    const int64_t of_tiles = chunk / panel_chunks, share = of_tiles / p->chunks_per_share;
+    const range tiles = tiles_of_chunk(p, of_tiles);
     const range panel = chunk_range(chunk % panel_chunks, p->panels_per_chunk, panels);
     const int64_t n = tiles.end - tiles.begin, points = winograd_points(p),
                   widest = min_i64(MAX_VECTORS * VLEN, whole_vectors(p->result_channels));
@@ -255,7 +262,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
     for (int64_t index = panel.begin; index < panel.end; index++) {
         const range columns = panel_columns(p->result_channels, index);
         const int64_t width = columns.end - columns.begin, of_point_taps = taps_of_point(p, width);
-        const real *taps = taps_of_panel(p, index);
+        const real *taps = taps_of_panel(p, p->copies > 1 ? share : 0, index);
         for (int64_t point = 0; point < points; point++, taps += of_point_taps) {
             const range with = tiles_with_point(&block, point / (p->m + 2), point % (p->m + 2));
             for (int64_t c = 0; c < p->source_channels; c += WINOGRAD_CHAIN) {
@@ -292,12 +299,9 @@ static int64_t winograd_cut(winograd *p) {
     return p->images * p->tiles_h * p->tiles_w;
 }
 
-static int64_t taps_size(const winograd *p) {
-    return winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + operand_panels(p->result_channels) * VLEN);
-}
-
 static int transform_taps(winograd *p) {
-    return tc_parallel_for(operand_panels(p->result_channels) * ceil_div(p->source_channels, WINOGRAD_TAPS), winograd_taps_chunk, p);
+    const int64_t parts = ceil_div(p->source_channels, WINOGRAD_TAPS);
+    return tc_parallel_for(p->copies * operand_panels(p->result_channels) * parts, winograd_taps_chunk, p);
 }
 
 static int winograd_run(winograd *p) {
@@ -310,7 +314,8 @@ static int winograd_run(winograd *p) {
     // Few tiles are shared out by panels, too, and each of these chunks transforms them anew: so no more of them than the threads need.
     // No sum depends on this cut.
     p->panels_per_chunk = ceil_div(panels, min_i64(panels, ceil_div(2 * threads, chunks)));
-    const size_t bytes = p->taps ? 0 : sizeof(real) * (size_t)taps_size(p);
+    p->copies = p->taps || tiles < p->shares * TILES_FOR_A_COPY ? 1 : p->shares;
+    const size_t bytes = p->taps ? 0 : sizeof(real) * (size_t)(p->copies * taps_size(p));
     int status = TC_OK;
     if (bytes) {
         p->taps = tc_alloc(bytes);
@@ -412,6 +417,7 @@ static int conv2d_taps(const tc_conv2d *g, const real *w, int64_t *size, real *t
     winograd p = winograd_of_forward(g->algorithm == TC_WINOGRAD2 ? 2 : 4, g, NULL, w, NULL, NULL);
     *size = g->algorithm != TC_DIRECT && winograd_fits(g) && pays && 4 * taps_cost(g) > rest ? taps_size(&p) : 0;
     if (*size * (int64_t)sizeof(real) > KEPT_TAPS_BYTES) *size = 0;
+    p.copies = 1;
     p.taps = taps;
     return *size && taps ? transform_taps(&p) : TC_OK;
 }
