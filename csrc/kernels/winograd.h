@@ -47,8 +47,8 @@ struct winograd {
 };
 
 enum {
-    WINOGRAD_TILES = 24,   // of a chunk: rows for whole tiles of ukr/tile.h
-    WINOGRAD_TAPS = 32,    // source channels whose taps are transformed at a time
+    WINOGRAD_TILES = 24,  // of a chunk: rows for whole tiles of ukr/tile.h
+    WINOGRAD_TAPS = 32,   // source channels whose taps are transformed at a time
     TILES_FOR_A_COPY = 64,
     WINOGRAD_CHAIN = 128,  // source channels that are summed up before they are added to the others: a shorter chain rounds less
 };
@@ -62,7 +62,8 @@ static int64_t taps_size(const winograd *p) {
     return winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + operand_panels(p->result_channels) * VLEN);
 }
 static real *taps_of_panel(const winograd *p, int64_t copy, int64_t index) {
-    return p->taps + copy * taps_size(p) + winograd_points(p) * (p->source_channels * panel_columns(p->result_channels, index).begin + index * VLEN);
+    return p->taps + copy * taps_size(p) +
+           winograd_points(p) * (p->source_channels * panel_columns(p->result_channels, index).begin + index * VLEN);
 }
 
 // ---- the taps, once for all tiles

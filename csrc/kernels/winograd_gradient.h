@@ -5,27 +5,37 @@
 // For each of the (m + 2)^2 points the sum is a matrix product, (tiles, channels)^T x (tiles, output channels), and only its result is
 // transformed back: once for all tiles. Tiles of fewer results have fewer points, as in the forward pass.
 //
-// Loops, from the outside: groups of tiles, as many as the last caches hold when transformed; their windows of x to (point, tile, channel)
-// and of dy to (point, panel, tile, channel of the panel), in chunks of tiles; products, a chunk for each point and panel, which add to
-// the sums (point, channel, output channel); and at the end the transform back, in chunks of channels. The sums grow in the order of
-// the groups.
+// Many tiles are cut in two halves, each with sums of its own, so that two threads, or two sets of them, meet only at the end: cores that
+// share no cache wait long for what the other one wrote.
+//
+// Loops, from the outside: groups of tiles, as many as the last caches hold when transformed; halves; windows of x to (point, tile,
+// channel) and of dy to (point, panel, tile, channel of the panel), in chunks of tiles; products, a chunk for each point and panel, which
+// add to the half's sums (point, channel, output channel); and at the end the transform back, in chunks of channels. The sums grow in the
+// order of the groups.
 
 enum {
-    GROUP_BYTES = 4 << 20,  // of a group's transformed windows, about
-    GROUP_TILES = 512,      // of a group, at most
+    HALVES = 2,
+    HALF_TILES = 64,        // at least
+    GROUP_BYTES = 2 << 20,  // of a group's transformed windows, about
+    GROUP_TILES = 256,      // of a group, at most
     GROUP_CHUNK = 8,        // tiles that are transformed in one chunk
     CHAIN = 64,             // tiles that are summed up before they are added to the others: a shorter chain rounds less
 };
+
+typedef struct {
+    winograd_block group;
+    int64_t tiles;  // of the group
+    real *v, *u, *sums;
+} gradient_half;
 
 typedef struct {
     winograd p;  // its results are the tiles of dy
     windows_of_tiles of_x, of_dy;
     int64_t channels, outputs, width;              // width: outputs in whole vectors
     int64_t v_tile, v_point, u_point, sums_point;  // elements from one to the next of v, u and sums
-    winograd_block group;
-    int64_t tiles;  // of the group
+    int64_t halves, largest;                       // largest: tiles of a group
+    gradient_half half[HALVES];
     bool accumulate;
-    real *v, *u, *sums;
     const int64_t *v_row, *sum_row;  // of each channel
     real *dw;
 } winograd_gradient;
@@ -43,21 +53,24 @@ static void transform_apart(const winograd_gradient *q, const windows_of_tiles *
 
 static int gradient_transform(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
-    const range tiles = chunk_range(chunk, GROUP_CHUNK, q->tiles);
+    const int64_t chunks = ceil_div(q->largest, GROUP_CHUNK);
+    const gradient_half *h = q->half + chunk / chunks;
+    const range tiles = chunk_range(chunk % chunks, GROUP_CHUNK, h->tiles);
     const int64_t n = tiles.end - tiles.begin;
+    if (n <= 0) return TC_OK;
     const size_t bytes = sizeof(real) * (size_t)unpooled_room(&q->p, n);
     real *images = bytes ? tc_alloc(bytes) : NULL;
     if (bytes && !images) return TC_NO_MEMORY;
     windows_of_tiles of_dy = q->of_dy;
-    unpool_for(&q->p, q->group.tile + tiles.begin, n, images, &of_dy);
-    for (int64_t t = tiles.begin; t < tiles.end; t++) transform_apart(q, &q->of_x, q->group.tile + t, q->v, q->v_tile, q->v_point);
+    unpool_for(&q->p, h->group.tile + tiles.begin, n, images, &of_dy);
+    for (int64_t t = tiles.begin; t < tiles.end; t++) transform_apart(q, &q->of_x, h->group.tile + t, h->v, q->v_tile, q->v_point);
     windows_of_tiles of_panel = of_dy;
     for (int64_t index = 0; index < operand_panels(q->outputs); index++) {
         const range c = panel_columns(q->outputs, index);
         of_panel.images = of_dy.images + c.begin;
         of_panel.channels = min_i64(c.end, q->outputs) - c.begin;
-        real *u = q->u + q->tiles * c.begin;
-        for (int64_t t = tiles.begin; t < tiles.end; t++) transform_apart(q, &of_panel, q->group.tile + t, u, c.end - c.begin, q->u_point);
+        real *u = h->u + q->largest * c.begin;
+        for (int64_t t = tiles.begin; t < tiles.end; t++) transform_apart(q, &of_panel, h->group.tile + t, u, c.end - c.begin, q->u_point);
     }
     if (bytes) tc_free(images, bytes);
     return TC_OK;
@@ -65,9 +78,10 @@ static int gradient_transform(void *context, int64_t chunk) {
 
 static int gradient_product(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
-    const int64_t panels = operand_panels(q->outputs), point = chunk / panels;
+    const int64_t panels = operand_panels(q->outputs), points = winograd_points(&q->p), point = chunk / panels % points;
+    const gradient_half *h = q->half + chunk / panels / points;
     const range c = panel_columns(q->outputs, chunk % panels);
-    const range with = tiles_with_point(&q->group, point / (q->p.m + 2), point % (q->p.m + 2));
+    const range with = tiles_with_point(&h->group, point / (q->p.m + 2), point % (q->p.m + 2));
     run tiles = {0};
     product of_point = {
         .a_row = q->v_row,
@@ -76,15 +90,15 @@ static int gradient_product(void *context, int64_t chunk) {
         .a_step = q->v_tile,
         .b_stride = c.end - c.begin,
         .accumulate = q->accumulate,
-        .y = q->sums + point * q->sums_point + c.begin,
+        .y = h->sums + point * q->sums_point + c.begin,
         .y_row = q->sum_row,
         .columns = c.end - c.begin,
     };
     int64_t first = with.begin;
     do {
         tiles.length = min_i64(CHAIN, with.end - first);
-        of_point.a = q->v + point * q->v_point + first * q->v_tile;
-        of_point.b = q->u + point * q->u_point + q->tiles * c.begin + first * of_point.b_stride;
+        of_point.a = h->v + point * q->v_point + first * q->v_tile;
+        of_point.b = h->u + point * q->u_point + q->largest * c.begin + first * of_point.b_stride;
         multiply_rows(&of_point, q->channels);
         of_point.accumulate = true;
         first += CHAIN;
@@ -95,11 +109,19 @@ static int gradient_product(void *context, int64_t chunk) {
 static int gradient_transform_back(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
     const int64_t points = q->p.m + 2;
-    _Alignas(64) real t[TAPS * T_ROW], taps[TAPS * TAPS * T_ITEM];
-    columns_of_tile sums = {.from_line = q->sums_point, .n = points};
+    _Alignas(64) real sum[MAX_POINTS * MAX_POINTS * T_ITEM], t[TAPS * T_ROW], taps[TAPS * TAPS * T_ITEM];
+    columns_of_tile sums = {.from_line = T_ITEM, .n = points};
+    for (int64_t i = 0; i < points; i++) sums.from[i] = sum + i * points * T_ITEM;
     for (int64_t o = 0; o < q->outputs; o += T_ITEM) {
         sums.vectors = min_i64(T_VECTORS, (q->width - o) / VLEN);
-        for (int64_t i = 0; i < points; i++) sums.from[i] = q->sums + i * points * q->sums_point + chunk * q->width + o;
+        for (int64_t point = 0; point < points * points; point++) {
+            const int64_t at = point * q->sums_point + chunk * q->width + o;
+            real *to = sum + point * T_ITEM;
+            copy(to, q->half[0].sums + at, sums.vectors * VLEN);
+            if (q->halves > 1)
+                for (int64_t i = 0; i < sums.vectors * VLEN; i += VLEN)
+                    v_store(to + i, v_add(v_load(to + i), v_load(q->half[1].sums + at + i)));
+        }
         tap_gradients_down(q->p.m, &sums, t);
         tap_gradients_across(q->p.m, t, &(rows_of_tile){taps, T_ITEM, TAPS * T_ITEM, TAPS, sums.vectors});
         for (int64_t tap = 0; tap < TAPS * TAPS; tap++)
@@ -116,39 +138,47 @@ static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x
     const int64_t tiles = winograd_cut(&q.p), points = winograd_points(&q.p), panels = operand_panels(q.outputs);
     q.width = whole_vectors(q.outputs);
     q.v_tile = whole_vectors(q.channels) + VLEN;  // so that tiles do not compete for the same sets of L1
-    const int64_t fitting = GROUP_BYTES / (points * (q.v_tile + q.width) * (int64_t)sizeof(real));
-    const int64_t groups = ceil_div(tiles, max_i64(GROUP_CHUNK, min_i64(GROUP_TILES, fitting))), largest = ceil_div(tiles, groups);
-    q.v_point = largest * q.v_tile + 2 * VLEN;  // likewise
-    q.u_point = largest * q.width + 2 * VLEN;
+    q.halves = tiles < HALVES * HALF_TILES ? 1 : HALVES;
+    const int64_t fitting = GROUP_BYTES / (points * (q.v_tile + q.width) * (int64_t)sizeof(real)), of_half = ceil_div(tiles, q.halves);
+    const int64_t groups = ceil_div(of_half, max_i64(GROUP_CHUNK, min_i64(GROUP_TILES, fitting)));
+    q.largest = ceil_div(of_half, groups);
+    q.v_point = q.largest * q.v_tile + 2 * VLEN;  // likewise
+    q.u_point = q.largest * q.width + 2 * VLEN;
     q.sums_point = q.channels * q.width + 2 * VLEN;
-    const int64_t zeros = MAX_POINTS * max_i64(q.v_tile, q.width), reals = points * (q.v_point + q.u_point + q.sums_point) + zeros;
-    const size_t bytes =
-        sizeof(real) * (size_t)reals + sizeof(int64_t) * (size_t)(2 * q.channels) + sizeof(winograd_tile) * (size_t)largest;
-    q.v = tc_alloc(bytes);
-    if (!q.v) return TC_NO_MEMORY;
-    q.u = q.v + points * q.v_point;
-    q.sums = q.u + points * q.u_point;
-    real *none = q.sums + points * q.sums_point;
+    const int64_t zeros = MAX_POINTS * max_i64(q.v_tile, q.width), reals = points * (q.v_point + q.u_point + q.sums_point);
+    const size_t bytes = sizeof(real) * (size_t)(q.halves * reals + zeros) + sizeof(int64_t) * (size_t)(2 * q.channels) +
+                         sizeof(winograd_tile) * (size_t)(q.halves * q.largest);
+    real *memory = tc_alloc(bytes), *none = memory + q.halves * reals;
+    if (!memory) return TC_NO_MEMORY;
     int64_t *rows = (int64_t *)(none + zeros);
     clear(none, zeros);
     for (int64_t c = 0; c < q.channels; c++) rows[c] = c, rows[q.channels + c] = c * q.width;
     q.v_row = rows;
     q.sum_row = rows + q.channels;
-    q.group = (winograd_block){.p = &q.p, .tile = (winograd_tile *)(rows + 2 * q.channels)};
+    for (int64_t i = 0; i < q.halves; i++) {
+        gradient_half *h = q.half + i;
+        h->v = memory + i * reals;
+        h->u = h->v + points * q.v_point;
+        h->sums = h->u + points * q.u_point;
+        h->group = (winograd_block){.p = &q.p, .tile = (winograd_tile *)(rows + 2 * q.channels) + i * q.largest};
+    }
     q.of_x = winograd_windows(&q.p, none);
     q.of_dy = (windows_of_tiles){
         .images = dy, .h = g->out_h, .w = g->out_w, .pixel = q.outputs, .down = gradient_down, .across = gradient_across, .zeros = none};
 
     int status = TC_OK;
     for (int64_t index = 0; status == TC_OK && index < groups; index++) {
-        const range of_group = {index * tiles / groups, (index + 1) * tiles / groups};
-        q.tiles = of_group.end - of_group.begin;
+        for (int64_t i = 0; i < q.halves; i++) {
+            const int64_t begin = i * tiles / q.halves, n = (i + 1) * tiles / q.halves - begin;
+            const range of_group = {begin + index * n / groups, begin + (index + 1) * n / groups};
+            q.half[i].tiles = of_group.end - of_group.begin;
+            sort_tiles(&q.half[i].group, of_group);
+        }
         q.accumulate = index > 0;
-        sort_tiles(&q.group, of_group);
-        status = tc_parallel_for(ceil_div(q.tiles, GROUP_CHUNK), gradient_transform, &q);
-        if (status == TC_OK) status = tc_parallel_for(points * panels, gradient_product, &q);
+        status = tc_parallel_for(q.halves * ceil_div(q.largest, GROUP_CHUNK), gradient_transform, &q);
+        if (status == TC_OK) status = tc_parallel_for(q.halves * points * panels, gradient_product, &q);
     }
     if (status == TC_OK) status = tc_parallel_for(q.channels, gradient_transform_back, &q);
-    tc_free(q.v, bytes);
+    tc_free(memory, bytes);
     return status;
 }
