@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn.autograd import engine
 from tinycnn.errors import DTypeError, GraphError, ShapeError, shown
 from tinycnn.kernels.select import current
-from tinycnn.rules.op import Op
+from tinycnn.rules.op import Op, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -254,7 +254,7 @@ class Tensor:
         if self.node is not None:
             self.node.retaining = weakref.ref(self)
 
-    def place(self) -> NDArray[Any] | None:
+    def place(self) -> Place | None:
         """Where the next gradient is to lie, if that is settled; `accumulate` then need not copy it."""
         return None
 
@@ -324,6 +324,8 @@ def grad(loss: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *, retai
         if not isinstance(thing, Tensor):
             raise DTypeError(f"grad() needs Tensors, got {shown(thing)}")
     seed = loss._seed("grad", gradient)
-    keys = [id(t.node or t) for t in several]
-    found = {id(loss): seed} if loss.node is None else engine.gradients(loss.node, seed, set(keys), retain_graph=retain_graph)
-    return [np.array(found[key], dtype=t.dtype) if key in found else None for key, t in zip(keys, several, strict=True)]
+    links: list[engine.Link] = [t.node or t for t in several]
+    found: dict[engine.Link, NDArray[Any]] = (
+        {loss: seed} if loss.node is None else engine.gradients(loss.node, seed, set(links), retain_graph=retain_graph)
+    )
+    return [np.array(found[link], dtype=t.dtype) if link in found else None for link, t in zip(links, several, strict=True)]
