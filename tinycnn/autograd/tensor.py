@@ -33,10 +33,10 @@ def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool 
         array = np.array(data, dtype=dtype, copy=copy) if copy else np.asarray(data, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise DTypeError(f"{name} cannot be made an array of numbers: {error}") from None
-    kind = array.dtype.kind
-    if array.dtype == np.float16:
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "f" and size == 2:
         return array.astype(np.float32)
-    if kind not in "fiub" or (kind == "f" and array.dtype.itemsize > 8):
+    if kind not in "fiub" or (kind == "f" and size > 8):
         raise DTypeError(f"{name} must hold real numbers (float32, float64, integers or bool), got dtype {array.dtype}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
@@ -235,9 +235,11 @@ class Tensor:
         if not self.requires_grad:
             raise GraphError("this tensor was not computed from any tensor with requires_grad=True (or under no_grad())")
         if gradient is None:
-            if self.size != 1:
+            if self.data.size != 1:
                 raise ShapeError(f"{method}() of a tensor of shape {self.shape} needs a gradient of that shape")
-            return np.ones(self.shape, self.dtype)
+            one = np.empty(self.data.shape, self.data.dtype)
+            one.fill(1)
+            return one
         seed = as_supported_array(gradient, name="gradient").astype(self.dtype, copy=False)  # no vjp writes into it
         if seed.shape != self.shape:
             raise ShapeError(f"gradient must have the tensor's shape {self.shape}, got {seed.shape}")

@@ -98,7 +98,8 @@ def float_dtype(dtype: DTypeLike) -> str:
 
 def as_output(y_pred: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """`y_pred` as a Tensor, cast to `dtype` if one is given; the logits that it remembers are cast along."""
-    y_pred = ops.convert_to_tensor(y_pred)
+    if not isinstance(y_pred, Tensor):
+        y_pred = ops.convert_to_tensor(y_pred)
     if dtype is None or y_pred.dtype == dtype:
         return y_pred
     y = ops.cast(y_pred, dtype)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import config
 from tinycnn.autograd.tensor import Tensor, apply
@@ -188,10 +188,15 @@ def get_item(x: TensorLike, key: Any) -> Tensor:
 def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Tensor:
     """A new axis of `num_classes` cells: 1 at the position x, 0 elsewhere, all 0 where x is out of range. Not differentiable."""
     labels = integers(x, "x")
-    axis = normalize_axis(axis, labels.ndim + 1)
-    inner = (1,) * (labels.ndim - axis)
-    hot = labels.reshape(*labels.shape[:axis], 1, *labels.shape[axis:]) == np.arange(num_classes).reshape(-1, *inner)
+    hot = hot_cells(labels, num_classes, normalize_axis(axis, labels.ndim + 1))
     return Tensor.wrap(hot.astype(config.floatx() if dtype is None else dtype))
+
+
+def hot_cells(labels: NDArray[Any], num_classes: int, axis: int) -> NDArray[Any]:
+    """`one_hot` as bools, of an array and for an axis from 0 on."""
+    shape = labels.shape
+    cells: NDArray[Any] = labels.reshape(*shape[:axis], 1, *shape[axis:]) == np.arange(num_classes).reshape(-1, *[1] * (len(shape) - axis))
+    return cells
 
 
 def zeros(shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:

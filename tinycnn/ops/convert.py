@@ -152,7 +152,7 @@ def _are_alike(values: tuple[TensorLike, ...]) -> bool:
 
 def floats(*values: TensorLike) -> tuple[Tensor, ...]:
     """`values` as Tensors of one common floating-point dtype; integers alone become `config.floatx`."""
-    tensors = numbers(*values)
+    tensors = values if _are_alike(values) else numbers(*values)
     if tensors[0].data.dtype.kind == "f":
         return tensors
     return tuple(cast(t, config.floatx()) for t in tensors)

@@ -47,7 +47,9 @@ def _check_not_empty(geometry: ReductionGeometry, what: str) -> None:
 def _spread(dy: Array, geometry: ReductionGeometry) -> Array:
     """`dy`, of the result's shape, for each of the cells that went into it."""
     if dy.ndim == 0:  # of a loss: as in every step
-        return np.full(geometry.in_shape, dy, dy.dtype)
+        spread: Array = np.empty(geometry.in_shape, dy.dtype)
+        spread.fill(dy)
+        return spread
     return np.broadcast_to(dy.reshape(geometry.kept_shape), geometry.in_shape)
 
 
