@@ -159,8 +159,9 @@ class LossFunctionWrapper(Loss):
         return convert_to_tensor(self.fn(y_true, y_pred, **self.settings))
 
     def check_targets(self, y_true: TensorLike, y_pred_shape: tuple[int | None, ...]) -> None:
+        y_true = convert_to_numpy(y_true)
         super().check_targets(y_true, y_pred_shape)
-        check_of(self.fn)(convert_to_numpy(y_true), y_pred_shape, **self.settings)
+        check_of(self.fn)(y_true, y_pred_shape, **self.settings)
 
     def get_config(self) -> dict[str, Any]:
         own = {"fn": self.fn} if type(self) is LossFunctionWrapper else {}

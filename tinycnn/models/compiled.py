@@ -108,14 +108,12 @@ class Compiled(Layer):
     @objective_shapes.setter
     def objective_shapes(self, shapes: Any) -> None:
         if shapes is not None:
-            self._compiled("fit", needs_loss=False).resolve_shapes(self._names_of_outputs(len(shapes)), shapes)
+            self._compiled("fit").resolve_shapes(self._names_of_outputs(len(shapes)), shapes)
 
-    def _compiled(self, method: str, needs_loss: bool = True) -> Objective:
-        """The objective; NotBuiltError if there is none, or surely nothing to minimise where that is needed."""
+    def _compiled(self, method: str) -> Objective:
+        """The objective, for a method of this name. Raises NotBuiltError if there is none."""
         if self._objective is None:
             raise NotBuiltError(f"{method}() needs a compiled model: call compile(optimizer, loss) first")
-        if needs_loss and not self._objective.has_loss() and not self._may_add_losses():
-            raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
         return self._objective
 
     def _may_add_losses(self) -> bool:

@@ -168,3 +168,8 @@ def integers(x: TensorLike, name: str) -> NDArray[Any]:
     if not np.isfinite(array).all() or (array != np.trunc(array)).any():
         raise DTypeError(f"{name} must hold integers, got {array.dtype} values that are not whole numbers")
     return array.astype(np.int64)
+
+
+def extremes(numbers: NDArray[Any]) -> tuple[Any, Any]:
+    """The smallest and the largest of some numbers. Of few numbers NumPy finds the places sooner than the values."""
+    return numbers.item(numbers.argmin()), numbers.item(numbers.argmax())
