@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -188,15 +189,18 @@ def get_item(x: TensorLike, key: Any) -> Tensor:
 def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Tensor:
     """A new axis of `num_classes` cells: 1 at the position x, 0 elsewhere, all 0 where x is out of range. Not differentiable."""
     labels = integers(x, "x")
-    hot = hot_cells(labels, num_classes, normalize_axis(axis, labels.ndim + 1))
+    axis = normalize_axis(axis, labels.ndim + 1)
+    inner = (1,) * (labels.ndim - axis)
+    hot = labels.reshape(*labels.shape[:axis], 1, *labels.shape[axis:]) == np.arange(num_classes).reshape(-1, *inner)
     return Tensor.wrap(hot.astype(config.floatx() if dtype is None else dtype))
 
 
-def hot_cells(labels: NDArray[Any], num_classes: int, axis: int) -> NDArray[Any]:
-    """`one_hot` as bools, of an array and for an axis from 0 on."""
-    shape = labels.shape
-    cells: NDArray[Any] = labels.reshape(*shape[:axis], 1, *shape[axis:]) == np.arange(num_classes).reshape(-1, *[1] * (len(shape) - axis))
-    return cells
+@functools.lru_cache(maxsize=16)  # that of a classifier is asked for in each step
+def unit_rows(num_classes: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The identity matrix, as a view of a vector with one 1: row k of it is the one-hot row of class k."""
+    cells = np.zeros(2 * num_classes + 1, dtype)
+    cells[num_classes] = 1
+    return np.lib.stride_tricks.sliding_window_view(cells, num_classes)[num_classes:0:-1]
 
 
 def zeros(shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from tinycnn.autograd.tensor import Prepared, Tensor, apply
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.kernels.spec import Activation
 from tinycnn.ops import array, math
-from tinycnn.ops.convert import TensorLike, floats, integers
+from tinycnn.ops.convert import TensorLike, extremes, floats, integers
 from tinycnn.rules.activation import BiasActivation, Dropout, LogSoftmax, Softmax
 from tinycnn.rules.crossentropy import SoftmaxCrossentropy
 from tinycnn.rules.elementwise import Softplus
@@ -177,10 +177,13 @@ def sparse_categorical_crossentropy(target: TensorLike, output: TensorLike, from
         labels = labels.squeeze(axis)
     if labels.shape != expected:
         raise ShapeError(f"target must have shape {expected} for an output of shape {shape}, got {labels.shape}")
-    hot = array.hot_cells(labels, classes, axis)
-    if np.count_nonzero(hot) != labels.size:  # some label has no class
-        raise ArgumentError(f"target must hold class numbers from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
-    return categorical_crossentropy(Tensor.wrap(hot.astype(output.data.dtype)), output, from_logits, axis)
+    least, largest = extremes(labels) if labels.size else (0, -1)
+    if least < 0 or largest >= classes:
+        raise ArgumentError(f"target must hold class numbers from 0 to {classes - 1}, got {least} to {largest}")
+    rows = array.unit_rows(classes, output.data.dtype)[labels]
+    if axis != len(shape) - 1:
+        rows = np.moveaxis(rows, -1, axis)
+    return categorical_crossentropy(Tensor.wrap(rows), output, from_logits, axis)
 
 
 def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Tensor:

@@ -94,7 +94,7 @@ class Mean(_Reduction):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: ReductionGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
-        return (_spread(dy / dy.dtype.type(geometry.count), geometry),)
+        return (_spread(dy[()] / dy.dtype.type(geometry.count), geometry),)  # [()]: of a lone number without a ufunc
 
 
 def _extreme_vjp(geometry: ReductionGeometry, saved: Any, dy: Array) -> Gradients:
