@@ -76,13 +76,14 @@ class WeightHolder(Configurable):
         self.built = False
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_parts" not in self.__dict__ and name not in _OWN:
+        if name in _OWN:
+            super().__setattr__(name, value)
+            return
+        if "_parts" not in self.__dict__:
             raise NotBuiltError(f"__init__() of {type(self).__name__} must call super().__init__() first, before it sets {name!r}")
         if isinstance(value, Variable):
             self._track(value)
         super().__setattr__(name, value)
-        if name in _OWN:
-            return
         held, holds = name in self._parts, _may_hold(value)
         if held != holds:
             (self._parts.remove if held else self._parts.append)(name)
@@ -322,7 +323,7 @@ class _Holdings:
         self.weights = list({id(v): v for layer in layers for v in layer.own_weights}.values())
         self.regularized = [entry for layer in layers for entry in layer._regularized]
         parts = _nested([getattr(layer, name) for layer in layers for name in layer._parts])
-        self._containers = [(part, _contents(part)) for part in parts if type(part) in (list, dict)][1:]  # the first is made here
+        self._containers = [(part, [*_contents(part)]) for part in parts if type(part) in (list, dict)][1:]  # the first is made here
 
     def are_current(self) -> bool:
         """Whether nothing has changed since."""
@@ -335,8 +336,8 @@ class _Holdings:
         return True
 
 
-def _contents(container: Any) -> list[Any]:
-    return [*container.values()] if type(container) is dict else [*container]
+def _contents(container: Any) -> Any:
+    return container.values() if type(container) is dict else container
 
 
 def holdings_changed() -> None:
