@@ -27,12 +27,12 @@ def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool 
 
     float16 becomes float32, which holds it exactly. Raises DTypeError for complex, object, text and extended floats.
     """
-    if isinstance(data, Tensor):
-        data = data.data
-    try:
-        array = np.array(data, dtype=dtype, copy=copy) if copy else np.asarray(data, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f"{name} cannot be made an array of numbers: {error}") from None
+    array = data.data if isinstance(data, Tensor) else data
+    if type(array) is not np.ndarray or dtype is not None or copy:
+        try:
+            array = np.array(array, dtype=dtype, copy=copy) if copy else np.asarray(array, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise DTypeError(f"{name} cannot be made an array of numbers: {error}") from None
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f" and size == 2:
         return array.astype(np.float32)
