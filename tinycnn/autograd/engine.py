@@ -151,7 +151,7 @@ def _sorted(root: Node) -> list[Node]:
     while stack:
         node, inputs = stack[-1]
         for child in inputs:
-            if isinstance(child, Node) and child not in seen:
+            if type(child) is Node and child not in seen:  # for a leaf, isinstance would look further than its type
                 seen.add(child)
                 stack.append((child, iter(child.inputs)))
                 break
