@@ -170,6 +170,6 @@ def integers(x: TensorLike, name: str) -> NDArray[Any]:
     return array.astype(np.int64)
 
 
-def extremes(numbers: NDArray[Any]) -> tuple[Any, Any]:
-    """The smallest and the largest of some numbers. Of few numbers NumPy finds the places sooner than the values."""
-    return numbers.item(numbers.argmin()), numbers.item(numbers.argmax())
+def extremes(array: NDArray[Any]) -> tuple[Any, Any]:
+    """The smallest and the largest cell. Of few cells NumPy finds the places sooner than the values."""
+    return array.item(array.argmin()), array.item(array.argmax())
