@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinycnn import ops
-from tinycnn.autograd import Tensor
+from tinycnn.autograd import Tensor, apply
 from tinycnn.ops import (
     TensorLike,
     celu,
@@ -36,6 +36,7 @@ from tinycnn.ops import (
     threshold,
 )
 from tinycnn.registry import register
+from tinycnn.rules.activation import Softmax
 from tinycnn.saving import configurable
 from tinycnn.saving.custom import within
 
@@ -164,8 +165,8 @@ def exponential(x: TensorLike) -> Tensor:
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """e ** x / sum(e ** x) along `axis`. The result remembers x (for the last axis), from which a cross-entropy is computed exactly."""
     (logits,) = ops.convert.floats(x)
-    y = ops.softmax(logits, axis)
-    if axis in (-1, y.ndim - 1):
+    y = apply(Softmax, logits, axis=axis)
+    if axis in (-1, y.data.ndim - 1):
         y._logits = "softmax", logits
     return y
 

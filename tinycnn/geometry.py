@@ -130,14 +130,14 @@ class Pool2dGeometry(_Packed):
         return self.batch, self.out_h, self.out_w, self.channels
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConvPool2dGeometry:
     """A convolution whose result goes through a 2x2 pooling of stride 2, as one step. Padding of the pooling is at the bottom / right."""
 
     conv: Conv2dGeometry
     pool: Pool2dGeometry
 
-    @property
+    @functools.cached_property
     def out_shape(self) -> tuple[int, int, int, int]:
         """(N, PH, PW, O)"""
         return self.pool.out_shape

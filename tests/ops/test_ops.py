@@ -181,6 +181,30 @@ def test_crossentropies_agree_with_each_other() -> None:
     check_grads(lambda q: ops.categorical_crossentropy(hot, q), p.numpy())
 
 
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint64", "int64", "bool"])
+def test_labels_of_every_dtype_along_every_axis(dtype, from_logits, axis) -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2 if dtype == "bool" else 4, (2, 3)).astype(dtype)
+    output = rng.random((2, 3, 4))
+    rows = np.arange(4) == labels[..., None]
+    logs = output - np.log(np.exp(output).sum(-1, keepdims=True)) if from_logits else np.log(output / output.sum(-1, keepdims=True))
+    got = ops.sparse_categorical_crossentropy(labels, np.moveaxis(output, -1, axis), from_logits, axis)
+    np.testing.assert_allclose(got.numpy(), -(rows * logs).sum(-1), rtol=1e-6)
+
+
+def test_labels_at_the_edges() -> None:
+    assert ops.sparse_categorical_crossentropy(np.zeros(0, "i4"), np.ones((0, 4))).shape == (0,)
+    np.testing.assert_allclose(ops.sparse_categorical_crossentropy(np.array(2), np.full(4, 0.25)).numpy(), np.log(4), rtol=1e-6)
+    np.testing.assert_allclose(ops.sparse_categorical_crossentropy([0], [[7.0]], from_logits=True).numpy(), [0], atol=1e-7)
+    for wrong in (np.array([-1], "i1"), np.array([2**63], "u8"), np.array([True])):
+        with pytest.raises(ArgumentError, match="class numbers from 0 to 0"):
+            ops.sparse_categorical_crossentropy(wrong, np.ones((1, 1)))
+    with pytest.raises(ShapeError):
+        ops.sparse_categorical_crossentropy(np.zeros(0, "i4"), np.ones((0, 0)), from_logits=True)
+
+
 def test_one_hot() -> None:
     np.testing.assert_array_equal(ops.one_hot([0, 2, 5, -1], 3).numpy(), [[1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
     assert ops.one_hot(np.zeros((2, 3), int), 4, axis=1).shape == (2, 4, 3)

@@ -61,6 +61,15 @@ def test_runs_cover_the_chosen_and_no_others(mask: list[bool]) -> None:
     assert len(runs) == sum(chosen and not before for before, chosen in zip([False, *mask], mask, strict=False))
 
 
+@given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=5))
+def test_runs_follow_each_choice(masks: list[list[bool]]) -> None:
+    flat = FlatVariables(variables((1,), (20,), (3,), (5,)), [])
+    for mask in masks:
+        chosen = [i for i, is_chosen in enumerate(mask) if is_chosen]
+        assert flat.runs(chosen) == FlatVariables(variables((1,), (20,), (3,), (5,)), []).runs(chosen)
+        assert flat.runs(chosen) == flat.runs(list(chosen))
+
+
 def test_one_group_for_each_dtype() -> None:
     parts = [Variable(np.ones(2, dtype)) for dtype in ("float64", "float32", "float64")]
     groups = by_dtype(parts, lambda group: FlatVariables(group, []))

@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Collection
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Node", "backward", "gradients", "is_grad_enabled", "no_grad", "record", "run"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: What a gradient goes to: an op, or a leaf. Both are found by identity in sets and dicts: no two of them have the same hash.
+Link: TypeAlias = "Node | Tensor"
 
 
 class _Mode(threading.local):
@@ -88,7 +91,7 @@ class Node:
         self.op: type[Op] | None = op
         self.geometry = geometry
         self.saved = saved
-        self.inputs: tuple[Node | Tensor | None, ...] = inputs
+        self.inputs: tuple[Link | None, ...] = inputs
         self.needs = needs
         #: A weak reference to the result, if it wants its gradient from `backward`.
         self.retaining: weakref.ref[Tensor] | None = None
@@ -99,14 +102,12 @@ class Node:
         self.inputs = ()
 
 
-def _geometry(op: type[Op], shapes: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+def _geometry(op: type[Op], parameters: dict[str, Any], *shapes: Any) -> Any:
     """What follows from shapes and parameters, remembered, since it is the same in every step."""
-    if not parameters:
-        return _remembered(op, shapes)  # type: ignore[arg-type]  # a class can be hashed
     if "seed" in parameters:  # a new one each time
         return op.shape(*shapes, **parameters)
     try:
-        return _remembered(op, shapes, **parameters)  # type: ignore[arg-type]
+        return _remembered(op, shapes, **parameters)  # type: ignore[arg-type]  # a class can be hashed
     except TypeError:  # a list, an array or a slice among the parameters; or a mistake, which comes again
         return op.shape(*shapes, **parameters)
 
@@ -118,37 +119,40 @@ def _remembered(op: type[Op], shapes: tuple[Any, ...], /, **parameters: Any) -> 
 
 def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str, Any]) -> tuple[Any, Any, Node | None]:
     """Run `op` on the tensors' arrays: -> result array, what the rule saved, and the node (None if no gradient is wanted)."""
-    return run(op, lambda *shapes: _geometry(op, shapes, parameters), inputs)
+    return run(op, functools.partial(_geometry, op, parameters), inputs)
 
 
 def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | None, ...]) -> tuple[Any, Any, Node | None]:
     """`record` for a known `geometry_of`: the inputs' shapes -> geometry."""
-    arrays = [None if t is None else t.data for t in inputs]
-    geometry = geometry_of(*[None if a is None else a.shape for a in arrays])
+    arrays, shapes, needs, links = [], [], [], []
+    for t in inputs:  # one loop in place of four comprehensions, each of which is a function of its own
+        array = None if t is None else t.data
+        arrays.append(array)
+        shapes.append(None if array is None else array.shape)
+        needed = t is not None and t.requires_grad
+        needs.append(needed)
+        links.append(t.node or t if needed else None)  # type: ignore[union-attr]  # needed tells that there is a tensor
+    geometry = geometry_of(*shapes)
     if _mode.is_quiet:
         y, saved = op.forward(current(), geometry, *arrays)
     else:
         with quiet():
             y, saved = op.forward(current(), geometry, *arrays)
-    if not _mode.grad_enabled:
+    if not _mode.grad_enabled or True not in needs:
         return y, saved, None
-    needs = tuple([t is not None and t.requires_grad for t in inputs])
-    if True not in needs:
-        return y, saved, None
-    links = tuple([(t.node or t) if t is not None and t.requires_grad else None for t in inputs])
-    return y, saved, Node(op, geometry, saved, links, needs)
+    return y, saved, Node(op, geometry, saved, tuple(links), tuple(needs))
 
 
 def _sorted(root: Node) -> list[Node]:
     """The nodes below `root`, each after all that it was computed from (depth-first, with a stack of its own)."""
     order: list[Node] = []
-    seen = {id(root)}
+    seen = {root}
     stack = [(root, iter(root.inputs))]
     while stack:
         node, inputs = stack[-1]
         for child in inputs:
-            if isinstance(child, Node) and id(child) not in seen:
-                seen.add(id(child))
+            if type(child) is Node and child not in seen:  # for a leaf, isinstance would look further than its type
+                seen.add(child)
                 stack.append((child, iter(child.inputs)))
                 break
         else:
@@ -159,16 +163,13 @@ def _sorted(root: Node) -> list[Node]:
     return order
 
 
-def _with_places(node: Node, offered: set[int]) -> Needs:
+def _with_places(node: Node, offered: set[Tensor]) -> Needs:
     """What `node` needs, with the places of those leaves that have one and meet their first gradient here; they join `offered`."""
     needs: list[bool | Place] = list(node.needs)
     for i, link in enumerate(node.inputs):
-        if link is None or isinstance(link, Node) or id(link) in offered:
-            continue
-        offered.add(id(link))
-        place = link.place()
-        if place is not None:
-            needs[i] = Place(place)
+        if link is not None and not isinstance(link, Node) and link not in offered:
+            offered.add(link)
+            needs[i] = link.place() or needs[i]
     return tuple(needs)
 
 
@@ -177,54 +178,53 @@ def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None
 
     These change at the very end, so an error on the way leaves all gradients as they were.
     """
-    order = _sorted(root)
-    takers = {id(link): link for node in order for link in node.inputs if link is not None and not isinstance(link, Node)}
-    takers |= {id(node): tensor for node in order if node.retaining is not None and (tensor := node.retaining()) is not None}
-    for key, found in _flow(order, gradient, takers, retain_graph).items():
-        takers[key].accumulate(found)
+    for link, found in _flow(_sorted(root), gradient, retain_graph).items():
+        if not isinstance(link, Node):
+            link.accumulate(found)
+        elif link.retaining is not None and (tensor := link.retaining()) is not None:
+            tensor.accumulate(found)
 
 
-def gradients(root: Node, gradient: Array, wanted: Collection[int], *, retain_graph: bool = False) -> dict[int, Array]:
-    """Run only those vjps between `root` and some nodes and leaves; -> id -> gradient, for those of `wanted` that are below `root`."""
+def gradients(root: Node, gradient: Array, wanted: Collection[Link], *, retain_graph: bool = False) -> dict[Link, Array]:
+    """Run only those vjps between `root` and some nodes and leaves; -> the gradients of those `wanted` that are below `root`, at least."""
     order = _sorted(root)
     reaching = set(wanted)
     for node in order:
-        if any(id(link) in reaching for link in node.inputs):
-            reaching.add(id(node))
-    return _flow(order, gradient, wanted, retain_graph, reaching)
+        if not reaching.isdisjoint(node.inputs):
+            reaching.add(node)
+    return _flow(order, gradient, retain_graph, wanted, reaching)
 
 
 def _flow(
-    order: list[Node], gradient: Array, wanted: Collection[int], retain_graph: bool, reaching: Collection[int] | None = None
-) -> dict[int, Array]:
-    """Run the vjps of sorted nodes, the last seeded with `gradient`; -> the gradients of what is `wanted`, by id.
+    order: list[Node], gradient: Array, retain_graph: bool, wanted: Collection[Link] = (), reaching: Collection[Link] | None = None
+) -> dict[Link, Array]:
+    """Run the vjps of sorted nodes, the last seeded with `gradient`.
 
-    With `reaching`, the ids of nodes and leaves that are wanted or lead to such, the gradients of all others are left out.
+    -> the gradients of all leaves, of nodes that are `wanted` and of those whose result retains its own. With `reaching`, the nodes and
+    leaves that are wanted or lead to such, only what is among these is computed.
     """
     kernels = current()
-    flowing = {id(order[-1]): gradient}
-    found: dict[int, Array] = {}
-    offered: set[int] = set()
+    flowing: dict[Link, Array] = {order[-1]: gradient}
+    kept: dict[Link, Array] = {}
+    offered: set[Tensor] = set()
     with quiet():
         for node in reversed(order):
-            dy = flowing.pop(id(node), None)
+            dy = flowing.pop(node, None)
             if dy is None:
                 continue
-            if id(node) in wanted:
-                found[id(node)] = dy
+            if node.retaining is not None or node in wanted:
+                kept[node] = dy
             if reaching is None:
                 needs = _with_places(node, offered)
             else:
-                needs = tuple([needed and id(link) in reaching for needed, link in zip(node.needs, node.inputs, strict=True)])
+                needs = tuple([needed and link in reaching for needed, link in zip(node.needs, node.inputs, strict=True)])
                 if True not in needs:
                     continue
             assert node.op is not None  # _sorted has checked it
             parts = node.op.vjp(kernels, node.geometry, node.saved, dy, needs)
             for link, needed, part in zip(node.inputs, needs, parts, strict=True):
-                if not needed or part is None or link is None:
-                    continue
-                key = id(link)
-                flowing[key] = flowing[key] + part if key in flowing else part
+                if needed and part is not None and link is not None:
+                    flowing[link] = flowing[link] + part if link in flowing else part
             if not retain_graph:
                 node.release()
-    return found | {key: array for key, array in flowing.items() if key in wanted}
+    return flowing | kept

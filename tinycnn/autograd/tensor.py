@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn.autograd import engine
 from tinycnn.errors import DTypeError, GraphError, ShapeError, shown
 from tinycnn.kernels.select import current
-from tinycnn.rules.op import Op
+from tinycnn.rules.op import Op, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,16 +27,16 @@ def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool 
 
     float16 becomes float32, which holds it exactly. Raises DTypeError for complex, object, text and extended floats.
     """
-    if isinstance(data, Tensor):
-        data = data.data
-    try:
-        array = np.array(data, dtype=dtype, copy=copy) if copy else np.asarray(data, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f"{name} cannot be made an array of numbers: {error}") from None
-    kind = array.dtype.kind
-    if array.dtype == np.float16:
+    array = data.data if isinstance(data, Tensor) else data
+    if type(array) is not np.ndarray or dtype is not None or copy:
+        try:
+            array = np.array(array, dtype=dtype, copy=copy) if copy else np.asarray(array, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise DTypeError(f"{name} cannot be made an array of numbers: {error}") from None
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "f" and size == 2:
         return array.astype(np.float32)
-    if kind not in "fiub" or (kind == "f" and array.dtype.itemsize > 8):
+    if kind not in "fiub" or (kind == "f" and size > 8):
         raise DTypeError(f"{name} must hold real numbers (float32, float64, integers or bool), got dtype {array.dtype}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
@@ -235,9 +235,11 @@ class Tensor:
         if not self.requires_grad:
             raise GraphError("this tensor was not computed from any tensor with requires_grad=True (or under no_grad())")
         if gradient is None:
-            if self.size != 1:
+            if self.data.size != 1:
                 raise ShapeError(f"{method}() of a tensor of shape {self.shape} needs a gradient of that shape")
-            return np.ones(self.shape, self.dtype)
+            one = np.empty(self.data.shape, self.data.dtype)
+            one.fill(1)
+            return one
         seed = as_supported_array(gradient, name="gradient").astype(self.dtype, copy=False)  # no vjp writes into it
         if seed.shape != self.shape:
             raise ShapeError(f"gradient must have the tensor's shape {self.shape}, got {seed.shape}")
@@ -254,7 +256,7 @@ class Tensor:
         if self.node is not None:
             self.node.retaining = weakref.ref(self)
 
-    def place(self) -> NDArray[Any] | None:
+    def place(self) -> Place | None:
         """Where the next gradient is to lie, if that is settled; `accumulate` then need not copy it."""
         return None
 
@@ -324,6 +326,8 @@ def grad(loss: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *, retai
         if not isinstance(thing, Tensor):
             raise DTypeError(f"grad() needs Tensors, got {shown(thing)}")
     seed = loss._seed("grad", gradient)
-    keys = [id(t.node or t) for t in several]
-    found = {id(loss): seed} if loss.node is None else engine.gradients(loss.node, seed, set(keys), retain_graph=retain_graph)
-    return [np.array(found[key], dtype=t.dtype) if key in found else None for key, t in zip(keys, several, strict=True)]
+    links: list[engine.Link] = [t.node or t for t in several]
+    found: dict[engine.Link, NDArray[Any]] = (
+        {loss: seed} if loss.node is None else engine.gradients(loss.node, seed, set(links), retain_graph=retain_graph)
+    )
+    return [np.array(found[link], dtype=t.dtype) if link in found else None for link, t in zip(links, several, strict=True)]

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinycnn.autograd.tensor import Tensor, as_supported_array
 from tinycnn.errors import ShapeError
+from tinycnn.rules.op import Place
 
 __all__ = ["Variable"]
 
@@ -28,7 +29,7 @@ class Variable(Tensor):
         constraint: variable -> its values as they may be; optimizers call it after each step. None for none.
     """
 
-    __slots__ = ("_trainable", "constraint", "grad_buffer", "name", "path")
+    __slots__ = ("_place", "_trainable", "constraint", "name", "path")
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Variable(Tensor):
     ) -> None:
         array = np.array(as_supported_array(value, dtype), order="C")
         self._set(array, None, False)
-        self.grad_buffer: NDArray[Any] | None = None
+        self._place: Place | None = None
         self.name = name
         self.path = path if path is not None else name
         self.trainable = trainable
@@ -84,18 +85,24 @@ class Variable(Tensor):
         """Move the values into `data`, and later gradients into `grad_buffer`: views of this shape and dtype into flat buffers."""
         data[...] = self.data
         self.data = data
-        self.grad_buffer = grad_buffer
+        self._place = Place(grad_buffer)
         self.grad = None
 
-    def place(self) -> NDArray[Any] | None:
-        return self.grad_buffer if self.grad is None else None
+    @property
+    def grad_buffer(self) -> NDArray[Any] | None:
+        """Where gradients are put, if `rebind` said so."""
+        return None if self._place is None else self._place.array
+
+    def place(self) -> Place | None:
+        return self._place if self.grad is None else None
 
     def accumulate(self, gradient: NDArray[Any]) -> None:
         """Add `gradient` to `.grad`, inside the flat buffer if there is one."""
-        if self.grad is None and self.grad_buffer is not None:
-            if gradient is not self.grad_buffer:
-                np.copyto(self.grad_buffer, gradient)
-            self.grad = self.grad_buffer
+        if self.grad is None and self._place is not None:
+            home = self._place.array
+            if gradient is not home:
+                home[...] = gradient
+            self.grad = home
         else:
             super().accumulate(gradient)
 

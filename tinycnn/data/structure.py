@@ -35,7 +35,7 @@ def flatten(value: Any, name: str, keys: Sequence[str] | None = None) -> tuple[l
         ShapeError: an array has no axes.
     """
     structure: Structure
-    if type(value) is np.ndarray and value.ndim and value.dtype.kind == "f":  # as nearly always
+    if type(value) is np.ndarray and value.ndim:  # as nearly always
         return [_as_array(value, name)], None
     if isinstance(value, Mapping):
         wanted = tuple(value) if keys is None else tuple(keys)
@@ -66,8 +66,8 @@ def pack(arrays: Sequence[Any], structure: Structure) -> Any:
 def _as_array(value: Any, name: str) -> NDArray[Any]:
     """`value`, in errors `name`, as an ndarray of a dtype that can be cast to one tinycnn computes with; shared wherever that can be."""
     if isinstance(value, np.ndarray) and value.ndim:
-        if value.dtype.kind != "f" or value.dtype.itemsize > 8:
-            as_supported_array(value[:0], name=name)  # the dtype alone
+        if value.dtype.kind not in "fiub" or value.dtype.itemsize > 8:
+            as_supported_array(value[:0], name=name)  # raises
         return np.asarray(value)
     if hasattr(value, "iloc") and getattr(value, "ndim", 0) == 1:  # a Series
         return as_supported_array(value, name=name)[:, None]

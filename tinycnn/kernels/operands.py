@@ -32,7 +32,8 @@ def floating(name: str, array: Array) -> np.dtype[Any]:
 
 def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dtype[Any]) -> Any:
     """`array` in normal form, a copy only where it has to be; ShapeError / DTypeError unless it has `shape` (None: any) and `dtype`."""
-    if type(array) is np.ndarray and array.dtype is dtype and (shape is None or array.shape == shape) and _lies_well(array):
+    fits = type(array) is np.ndarray and array.dtype is dtype and (shape is None or array.shape == shape)
+    if fits and (flags := array.flags).c_contiguous and flags.aligned:  # as nearly always
         return array
     if not isinstance(array, np.ndarray):
         raise DTypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
@@ -40,7 +41,8 @@ def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dt
         raise DTypeError(f"{name} must be {dtype}, got {array.dtype}")
     if shape is not None and array.shape != shape:
         raise ShapeError(f"{name} must have shape {shape}, got {array.shape}")
-    return array if array.dtype.isnative and _lies_well(array) else np.array(array, dtype, order="C")
+    flags = array.flags
+    return array if array.dtype.isnative and flags.c_contiguous and flags.aligned else np.array(array, dtype, order="C")
 
 
 def matrix(name: str, array: Array, dtype: np.dtype[Any]) -> Any:
@@ -56,11 +58,6 @@ def inplace_operand(name: str, array: Array, shape: tuple[int, ...] | None, dtyp
     if operand(name, array, shape, dtype) is not array or not array.flags.writeable:
         raise ArgumentError(f"{name} is changed in place, so it must be writable, C-contiguous, aligned and of native byte order")
     return array
-
-
-def _lies_well(array: Array) -> bool:
-    flags = array.flags
-    return flags.c_contiguous and flags.aligned
 
 
 def placing(function: Callable[..., Array]) -> Callable[..., Array]:

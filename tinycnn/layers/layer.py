@@ -31,8 +31,8 @@ class _Mode(threading.local):
     def __init__(self) -> None:
         #: Whether this is a training step; None while no layer is being called.
         self.training: bool | None = None
-        #: What `add_loss` was given since the outermost call began. Not kept in the layers: a copy of a layer shall not copy a graph.
-        self.losses: WeakKeyDictionary[Layer, list[Tensor]] = WeakKeyDictionary()
+        #: What `add_loss` was given since the outermost call began, if anything. Not kept in the layers: a copy shall not copy a graph.
+        self.losses: WeakKeyDictionary[Layer, list[Tensor]] | None = None
 
 
 _mode = _Mode()
@@ -118,7 +118,7 @@ class Layer(WeightHolder):
 
     def _tried(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Fresh symbolic tensors of the shapes that a trial gives; it is no call to have losses of."""
-        before, _mode.losses = _mode.losses, WeakKeyDictionary()
+        before, _mode.losses = _mode.losses, None
         try:
             return infer(functools.partial(self, training=False), args, kwargs)
         finally:
@@ -149,7 +149,7 @@ class Layer(WeightHolder):
         if not self.built:
             self._build_for(args, kwargs)
         before = _mode.training
-        if before is None and _mode.losses:
+        if before is None and _mode.losses is not None:
             self.take_losses()
         _mode.training = bool(before if training is None else training)
         try:
@@ -297,6 +297,8 @@ class Layer(WeightHolder):
         for part in leaves(loss):
             if not isinstance(part, Tensor):
                 raise DTypeError(f"add_loss() of {self.who} takes Tensors, got {shown(part)}")
+        if _mode.losses is None:
+            _mode.losses = WeakKeyDictionary()
         _mode.losses.setdefault(self, []).extend(leaves(loss))
 
     @property
@@ -306,15 +308,21 @@ class Layer(WeightHolder):
 
     def take_losses(self) -> list[Tensor]:
         """What `add_loss` and activity regularizers gave in the last call, of this layer and its sublayers; it is forgotten thereby."""
+        losses = _mode.losses
+        if losses is None:
+            return []
         found = self._added_losses()
         for layer in self.walk() if found else ():
-            _mode.losses.pop(layer, None)
+            losses.pop(layer, None)
+        if not losses:
+            _mode.losses = None
         return found
 
     def _added_losses(self) -> list[Tensor]:
-        if not _mode.losses:
+        losses = _mode.losses
+        if losses is None:
             return []
-        return [ops.sum(part) if part.ndim else part for layer in self.walk() for part in _mode.losses.get(layer, ())]
+        return [ops.sum(part) if part.ndim else part for layer in self.walk() for part in losses.get(layer, ())]
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,11 @@ from tinycnn.saving.configurable import Configurable
 if TYPE_CHECKING:
     from tinycnn.layers.layer import Layer
 
-__all__ = ["MadeByBuild", "WeightHolder"]
+__all__ = ["MadeByBuild", "WeightHolder", "holdings_changed"]
 
+
+#: A weight and its penalty.
+Regularized: TypeAlias = tuple[Variable, Callable[[Tensor], Tensor]]
 
 #: How the arguments of layers that speak of a weight end, and what makes objects of them.
 _GETTERS: dict[str, Callable[[Any], Any]] = {
@@ -64,25 +68,33 @@ class WeightHolder(Configurable):
         self._parts: list[str] = []  # the attributes that hold layers, or may: a walk need not look at the others
         self._trainable_variables: list[Variable] = []
         self._non_trainable_variables: list[Variable] = []
-        self._regularized: list[tuple[Variable, Callable[[Tensor], Tensor]]] = []
+        self._regularized: list[Regularized] = []
+        self._holdings: _Holdings | None = None
         self._trainable = trainable
         self.name = name
         self.dtype = dtype
         self.built = False
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_parts" not in self.__dict__ and name not in _OWN:
+        if name in _OWN:
+            super().__setattr__(name, value)
+            return
+        if "_parts" not in self.__dict__:
             raise NotBuiltError(f"__init__() of {type(self).__name__} must call super().__init__() first, before it sets {name!r}")
         if isinstance(value, Variable):
             self._track(value)
         super().__setattr__(name, value)
-        if name not in _OWN and _may_hold(value) != (name in self._parts):
-            (self._parts.remove if name in self._parts else self._parts.append)(name)
+        held, holds = name in self._parts, _may_hold(value)
+        if held != holds:
+            (self._parts.remove if held else self._parts.append)(name)
+        if held or holds:
+            holdings_changed()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in self._parts:
             self._parts.remove(name)
+            holdings_changed()
 
     @property
     def who(self) -> str:
@@ -127,6 +139,7 @@ class WeightHolder(Configurable):
         self._track(variable)
         if penalty is not None:
             self._regularized.append((variable, penalty))
+            holdings_changed()
         return variable
 
     def _keep_rules(self, **rules: Any) -> None:
@@ -143,19 +156,20 @@ class WeightHolder(Configurable):
         """Count `variable` among the layer's own, once."""
         if any(variable is known for known in (*self._trainable_variables, *self._non_trainable_variables)):
             return
-        if not variable.trainable:
+        if variable.trainable:
+            self._trainable_variables.append(variable)
+            variable.trainable = self._trainable
+        else:
             self._non_trainable_variables.append(variable)
-            return
-        self._trainable_variables.append(variable)
-        variable.trainable = self._trainable
+        holdings_changed()
 
     def sublayers(self) -> Iterator[Layer]:
         """The layers kept in attributes, directly or in nested lists, tuples and dicts; each once."""
         seen = {id(self)}
-        for layer in _holders([getattr(self, name) for name in self._parts]):
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield cast("Layer", layer)
+        for part in _nested([getattr(self, name) for name in self._parts]):
+            if isinstance(part, WeightHolder) and id(part) not in seen:
+                seen.add(id(part))
+                yield cast("Layer", part)
 
     def walk(self) -> Iterator[Layer]:
         """This layer and all below it, each once."""
@@ -177,7 +191,7 @@ class WeightHolder(Configurable):
     @property
     def weights(self) -> list[Variable]:
         """All weights: the layer's own, trainable ones first, then those of its sublayers."""
-        return list({id(v): v for layer in self.walk() for v in layer.own_weights}.values())
+        return list(self._found_holdings().weights)
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -222,9 +236,9 @@ class WeightHolder(Configurable):
             variable.trainable = self._trainable
 
     @property
-    def regularized(self) -> list[tuple[Variable, Callable[[Tensor], Tensor]]]:
+    def regularized(self) -> list[Regularized]:
         """The trainable weights that have a regularizer, with it; of this layer and its sublayers."""
-        return [(variable, penalty) for layer in self.walk() for variable, penalty in layer._regularized if variable.trainable]
+        return [(variable, penalty) for variable, penalty in self._found_holdings().regularized if variable.trainable]
 
     def count_params(self) -> int:
         """The number of cells in all weights. Raises NotBuiltError if they are not made yet."""
@@ -254,16 +268,23 @@ class WeightHolder(Configurable):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
 
+    def _found_holdings(self) -> _Holdings:
+        """What this layer and all below it hold."""
+        if self._holdings is None or not self._holdings.are_current():
+            self._holdings = _Holdings(self)
+        return self._holdings
+
     def _forget_weights(self) -> None:
         """As before `build`."""
         self._trainable_variables, self._non_trainable_variables, self._regularized = [], [], []
         self.built = False
+        holdings_changed()
 
 
 #: Attributes of layers and models that hold no layers, or only such that another one holds.
 _OWN = frozenset(
     {"_parts", "_trainable_variables", "_non_trainable_variables", "_regularized", "_built_for", "_drawn_tensors", "_steps", "_admitted"}
-    | {"_trained", "_regularized_now"}
+    | {"_trained", "_regularized_now", "_holdings"}
 )
 
 
@@ -278,11 +299,47 @@ def _may_hold(value: Any) -> bool:
     return isinstance(value, WeightHolder) or type(value) in (list, dict)
 
 
-def _holders(value: Any) -> Iterator[WeightHolder]:
-    """The layers in nested lists, tuples and dicts."""
+def _nested(value: Any) -> Iterator[Any]:
+    """`value`, and what is in it at any depth, if it is a list, tuple or dict."""
+    yield value
     kind = type(value)
-    if isinstance(value, WeightHolder):
-        yield value
-    elif kind is list or kind is tuple or kind is dict:
+    if kind is list or kind is tuple or kind is dict:
         for part in value.values() if kind is dict else value:
-            yield from _holders(part)
+            yield from _nested(part)
+
+
+class _Holdings:
+    """The weights and regularizers of a layer and of all below it, as a walk found them: no step can afford that walk.
+
+    What changes them calls `holdings_changed`; but nobody tells of a change in a list or dict, so these are compared.
+    """
+
+    #: Replaced by each change, in whatever layer.
+    stamp = object()
+
+    def __init__(self, layer: WeightHolder) -> None:
+        self._stamp = _Holdings.stamp
+        layers = list(layer.walk())
+        self.weights = list({id(v): v for layer in layers for v in layer.own_weights}.values())
+        self.regularized = [entry for layer in layers for entry in layer._regularized]
+        parts = _nested([getattr(layer, name) for layer in layers for name in layer._parts])
+        self._containers = [(part, [*_contents(part)]) for part in parts if type(part) in (list, dict)][1:]  # the first is made here
+
+    def are_current(self) -> bool:
+        """Whether nothing has changed since."""
+        if self._stamp is not _Holdings.stamp:
+            return False
+        for container, before in self._containers:
+            now = _contents(container)
+            if len(now) != len(before) or not all(map(operator.is_, now, before)):
+                return False
+        return True
+
+
+def _contents(container: Any) -> Any:
+    return container.values() if type(container) is dict else container
+
+
+def holdings_changed() -> None:
+    """To be called whenever a layer has other weights, regularizers or attributes that may hold layers than before."""
+    _Holdings.stamp = object()

@@ -15,6 +15,7 @@ from tinycnn.autograd import Tensor
 from tinycnn.losses.loss import LossFunctionWrapper, Reduction
 from tinycnn.losses.settings import check_setting
 from tinycnn.losses.targets import align, class_numbers, like_output, one_hot_rows, takes
+from tinycnn.ops import nn
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, floats, integers
 from tinycnn.registry import register
 
@@ -33,7 +34,7 @@ __all__ = [
 def logits_if_known(y_pred: TensorLike, from_logits: bool, made_by: str, axis: int = -1) -> tuple[Tensor, bool]:
     """The logits that `y_pred` was made from by the activation `made_by`, where it remembers them, else `y_pred`; and which of the two."""
     (y_pred,) = floats(y_pred)
-    if from_logits or y_pred._logits is None or y_pred._logits[0] != made_by or axis not in (-1, y_pred.ndim - 1):
+    if from_logits or y_pred._logits is None or y_pred._logits[0] != made_by or axis not in (-1, y_pred.data.ndim - 1):
         return y_pred, from_logits
     return y_pred._logits[1], True
 
@@ -63,7 +64,7 @@ def categorical_crossentropy(
     y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + label_smoothing / y_true.shape[axis]
-    return ops.categorical_crossentropy(y_true, y_pred, from_logits, axis)
+    return nn.categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 
 @register("loss")
@@ -86,10 +87,10 @@ def sparse_categorical_crossentropy(
     """
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "softmax", axis)
     if ignore_class is None:
-        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
+        return nn.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     labels = integers(convert_to_numpy(y_true), "y_true")
     counted = labels != ignore_class
-    values = ops.sparse_categorical_crossentropy(labels * counted, y_pred, from_logits, axis)
+    values = nn.sparse_categorical_crossentropy(labels * counted, y_pred, from_logits, axis)
     return ops.where(counted.reshape(values.shape), values, 0.0)
 
 

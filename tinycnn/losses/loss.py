@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import ops
-from tinycnn.autograd import Tensor
+from tinycnn.autograd import Prepared, Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.losses.settings import check_settings
 from tinycnn.losses.targets import as_output, check_batch, check_of, float_dtype
-from tinycnn.ops.convert import TensorLike, convert_to_numpy
+from tinycnn.ops.convert import TensorLike, convert_to_numpy, convert_to_tensor, floats
 from tinycnn.registry import register
+from tinycnn.rules.reductions import Mean
 from tinycnn.saving.configurable import Configurable, resolve, serialize
 
 __all__ = ["Loss", "LossFunctionWrapper", "PlainLoss", "Reduction", "reduce_weighted_values"]
 
 Reduction: TypeAlias = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"] | None
+
+
+_mean = Prepared(Mean)
 
 
 def reduce_weighted_values(values: Tensor, sample_weight: TensorLike | None = None, reduction: Reduction = "sum_over_batch_size") -> Tensor:
@@ -34,7 +38,8 @@ def reduce_weighted_values(values: Tensor, sample_weight: TensorLike | None = No
     Raises:
         ShapeError: if the weights do not fit.
     """
-    divisor: Any = max(1, values.size)
+    size = values.size
+    divisor: Any = max(1, size)
     if sample_weight is not None:
         weight = _fit_weight(ops.convert_to_tensor(sample_weight, values.dtype), values.shape)
         values = values * weight
@@ -43,8 +48,8 @@ def reduce_weighted_values(values: Tensor, sample_weight: TensorLike | None = No
             divisor = total if total else 1.0
     if reduction in (None, "none"):
         return values
-    if divisor == values.size and reduction != "sum":
-        return ops.mean(values)
+    if divisor == size and reduction != "sum":
+        return _mean(*floats(values))
     total_loss = ops.sum(values)
     return total_loss if reduction == "sum" else total_loss / divisor
 
@@ -151,11 +156,12 @@ class LossFunctionWrapper(Loss):
         super().__init__(name or getattr(self.fn, "__name__", None), reduction, dtype)
 
     def call(self, y_true: TensorLike, y_pred: Tensor) -> Tensor:
-        return ops.convert_to_tensor(self.fn(y_true, y_pred, **self.settings))
+        return convert_to_tensor(self.fn(y_true, y_pred, **self.settings))
 
     def check_targets(self, y_true: TensorLike, y_pred_shape: tuple[int | None, ...]) -> None:
+        y_true = convert_to_numpy(y_true)
         super().check_targets(y_true, y_pred_shape)
-        check_of(self.fn)(convert_to_numpy(y_true), y_pred_shape, **self.settings)
+        check_of(self.fn)(y_true, y_pred_shape, **self.settings)
 
     def get_config(self) -> dict[str, Any]:
         own = {"fn": self.fn} if type(self) is LossFunctionWrapper else {}

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn import ops
 from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
-from tinycnn.ops.convert import TensorLike, floats, integers
+from tinycnn.ops.convert import TensorLike, extremes, floats, integers
 
 __all__ = ["align", "as_output", "check_batch", "check_of", "class_numbers", "float_dtype", "like_output", "one_hot_rows", "takes"]
 
@@ -80,8 +80,10 @@ def class_numbers(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, 
     if ignore_class is not None:
         labels = labels[labels != ignore_class]
     classes = y_pred_shape[axis]
-    if labels.size and classes is not None and (labels.min() < 0 or labels.max() >= classes):
-        raise ArgumentError(f"y_true must hold class numbers from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
+    if labels.size and classes is not None:
+        least, largest = extremes(labels)
+        if least < 0 or largest >= classes:
+            raise ArgumentError(f"y_true must hold class numbers from 0 to {classes - 1}, got {least} to {largest}")
 
 
 def _inner(shape: Shape) -> str:
@@ -98,7 +100,8 @@ def float_dtype(dtype: DTypeLike) -> str:
 
 def as_output(y_pred: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """`y_pred` as a Tensor, cast to `dtype` if one is given; the logits that it remembers are cast along."""
-    y_pred = ops.convert_to_tensor(y_pred)
+    if not isinstance(y_pred, Tensor):
+        y_pred = ops.convert_to_tensor(y_pred)
     if dtype is None or y_pred.dtype == dtype:
         return y_pred
     y = ops.cast(y_pred, dtype)

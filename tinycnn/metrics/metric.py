@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinycnn import initializers, ops
+from tinycnn import initializers
 from tinycnn.autograd import Variable, no_grad
 from tinycnn.config import floatx
 from tinycnn.errors import DTypeError, ShapeError, shown
 from tinycnn.layers.naming import snake_case
 from tinycnn.losses.settings import check_settings
-from tinycnn.ops.convert import TensorLike, convert_to_numpy
+from tinycnn.ops.convert import TensorLike, convert_to_numpy, convert_to_tensor
 from tinycnn.registry import register
 from tinycnn.saving.configurable import Configurable, resolve, serialize
 
@@ -153,22 +153,25 @@ class Mean(Metric):
             ShapeError: if the weights do not fit.
         """
         array = np.asarray(convert_to_numpy(values), np.float64)
+        cells = max(1, math.prod(array.shape[1:]))  # of a sample
         if sample_weight is None:
-            count = float(array.shape[0]) if array.ndim else 1.0
-            total = array.sum()
+            self._add(array.sum() / cells, len(array) if array.ndim else 1)
         else:
             weights = np.broadcast_to(cell_weights(sample_weight, array.shape), array.shape)
-            total, count = (array * weights).sum(), weights.sum() / max(1, math.prod(array.shape[1:]))
-        self.total.data += total / max(1, math.prod(array.shape[1:]))
-        self.count.data += count
+            self._add((array * weights).sum() / cells, weights.sum() / cells)
 
     def note(self, value: float, count: float) -> None:
         """Note one number that stands for `count` samples: `update_state` of two numbers, without its checks, for every step."""
-        self.total.data += value * count
-        self.count.data += count
+        self._add(value * count, count)
+
+    def _add(self, total: float, count: float) -> None:
+        """Add to both sums. Python's arithmetic is NumPy's in float64, and much quicker for single numbers."""
+        for variable, value in ((self.total, total), (self.count, count)):
+            variable.data[...] = variable.data.item() + value
 
     def result(self) -> float:
-        return float(self.total.data / self.count.data) if self.count.data else 0.0
+        total, count = self.total.data.item(), self.count.data.item()
+        return total / count if count else 0.0
 
 
 @register("metric")
@@ -188,12 +191,12 @@ class MeanMetricWrapper(Mean):
         self.settings = settings
         super().__init__(name or getattr(self.fn, "__name__", None) or getattr(self.fn, "name", None), dtype)
 
-    @no_grad()
     def update_state(  # type: ignore[override]
         self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
     ) -> None:
         """Note a batch. Raises ShapeError if targets, outputs and weights do not fit together."""
-        values = self.fn(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred), **self.settings)
+        with no_grad():
+            values = self.fn(convert_to_tensor(y_true), convert_to_tensor(y_pred), **self.settings)
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tinycnn import random
 from tinycnn.layers import Layer
+from tinycnn.layers.weights import holdings_changed
 
 __all__ = ["undone_on_error"]
 
@@ -26,6 +27,7 @@ def undone_on_error(model: Layer) -> Iterator[None]:
         for layer, attributes in before:
             vars(layer).clear()
             vars(layer).update(attributes)
+        holdings_changed()
         random.set_state(generator)
         raise
 

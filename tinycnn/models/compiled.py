@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from tinycnn import optimizers
@@ -108,14 +107,12 @@ class Compiled(Layer):
     @objective_shapes.setter
     def objective_shapes(self, shapes: Any) -> None:
         if shapes is not None:
-            self._compiled("fit", needs_loss=False).resolve_shapes(self._names_of_outputs(len(shapes)), shapes)
+            self._compiled("fit").resolve_shapes(self._names_of_outputs(len(shapes)), shapes)
 
-    def _compiled(self, method: str, needs_loss: bool = True) -> Objective:
-        """The objective; NotBuiltError if there is none, or surely nothing to minimise where that is needed."""
+    def _compiled(self, method: str) -> Objective:
+        """The objective, for a method of this name. Raises NotBuiltError if there is none."""
         if self._objective is None:
             raise NotBuiltError(f"{method}() needs a compiled model: call compile(optimizer, loss) first")
-        if needs_loss and not self._objective.has_loss() and not self._may_add_losses():
-            raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
         return self._objective
 
     def _may_add_losses(self) -> bool:
@@ -137,7 +134,7 @@ class Compiled(Layer):
             known: the shapes of outputs for those of inputs that were admitted before, as of a stream's earlier batches; is added to.
             data: what comes.
         """
-        key = data.structure, *(array.shape[1:] for array in data.x)
+        key = data.structure, *[array.shape[1:] for array in data.x]
         if key not in known:
             with undone_on_error(self):
                 known[key] = self._predicted_shapes(data)
@@ -147,11 +144,18 @@ class Compiled(Layer):
         """Refuse inputs or targets that do not fit, before anything is built or changed."""
         if not data.y:
             raise ArgumentError("y must be given")
-        with contextlib.nullcontext() if known else undone_on_error(self):
-            shapes = self._admit_inputs(known, data)
-            objective = self._compiled("fit")
-            objective.resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
-            objective.check_weights(data.y, shapes, data.weights)
+        if known:
+            self._match_targets(known, data)
+        else:
+            with undone_on_error(self):
+                self._match_targets(known, data)
+
+    def _match_targets(self, known: dict[Any, list[Shape]], data: ArrayData) -> None:
+        """Admit inputs, then targets and weights by the outputs' shapes."""
+        shapes = self._admit_inputs(known, data)
+        objective = self._compiled("fit")
+        objective.resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
+        objective.check_weights(data.y, shapes, data.weights)
 
     def _names_of_outputs(self, count: int) -> list[str]:
         """The names of so many outputs; made up where the model does not know them."""

@@ -61,7 +61,7 @@ class Feed:
             count = len(self.input_names)
             raise ShapeError(f"x has {len(inputs)} arrays, the model has {count} input{'s' * (count != 1)}: {list(self.input_names)}")
         if self.input_shapes:
-            inputs = [_seen_as(array, shape) for array, shape in zip(inputs, self.input_shapes, strict=True)]
+            inputs = [a if a.ndim == len(shape) else _seen_as(a, shape) for a, shape in zip(inputs, self.input_shapes, strict=True)]
         targets, y_structure = ([], None) if y is None else flatten(y, "y", self.output_names)
         data = ArrayData(inputs, targets, self.weights(sample_weight, targets), structure, y_structure)
         if self.finite:

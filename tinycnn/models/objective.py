@@ -224,8 +224,11 @@ class Objective:
 
     def results(self) -> dict[str, Any]:
         """Name -> running mean since `reset`, the loss first: a float, or an array where a metric has several values."""
-        found = {name: metric.result() for name, metric in self._named.items()}
-        return {name: value if np.ndim(value) else float(value) for name, value in found.items()}
+        found = {}
+        for name, metric in self._named.items():
+            value = metric.result()
+            found[name] = value if type(value) is float or np.ndim(value) else float(value)
+        return found
 
     def reset(self) -> None:
         """Begin new means."""

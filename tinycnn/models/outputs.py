@@ -14,6 +14,8 @@ __all__ = ["as_arrays", "as_list", "joined", "presented"]
 
 def as_list(outputs: Any) -> list[Tensor]:
     """What `call` gave, as a list."""
+    if isinstance(outputs, Tensor):  # as nearly always
+        return [outputs]
     if isinstance(outputs, Mapping):
         return list(outputs.values())
     return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

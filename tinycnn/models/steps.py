@@ -10,7 +10,7 @@ import numpy as np
 
 from tinycnn.autograd import Tensor, no_grad
 from tinycnn.data import ArrayData, Batch, flatten, pack
-from tinycnn.errors import ArgumentError, DTypeError
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError
 from tinycnn.metrics import Metric
 from tinycnn.models.compiled import Compiled
 from tinycnn.models.feeding import Feed
@@ -42,7 +42,7 @@ class Steps(Compiled):
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=True)
         loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
-        self._objective_of("train_step").note(loss, len(as_list(y_pred)[0]))
+        self._compiled("train_step").note(loss, len(as_list(y_pred)[0]))
         self.optimizer.build(self.trainable_variables)
         self.optimizer.zero_grad()
         loss.backward()
@@ -54,7 +54,7 @@ class Steps(Compiled):
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
-        self._objective_of("test_step").note(loss, len(as_list(y_pred)[0]))
+        self._compiled("test_step").note(loss, len(as_list(y_pred)[0]))
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:
@@ -68,7 +68,7 @@ class Steps(Compiled):
             ShapeError, DTypeError: y does not fit y_pred.
             ArgumentError: there is no loss at all.
         """
-        objective = self._objective_of("compute_loss")
+        objective = self._compiled("compute_loss")
         penalties = self.losses
         if y is None or not objective.has_loss():
             if not penalties:
@@ -80,7 +80,7 @@ class Steps(Compiled):
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Note a batch in the compiled metrics; -> `get_metrics_result()`."""
         if y is not None:
-            objective = self._objective_of("compute_metrics")
+            objective = self._compiled("compute_metrics")
             objective.update_metrics(*self._resolved(objective, y, y_pred, sample_weight))
         return self.get_metrics_result()
 
@@ -113,6 +113,13 @@ class Steps(Compiled):
     def _has_own(self, kind: str) -> bool:
         """Whether a "train" or "test" step is other than the default."""
         return self._overrides(f"{kind}_step", "compute_loss", "compute_metrics")
+
+    def _with_loss(self, method: str, kind: str) -> Objective:
+        """The objective; NotBuiltError if there is none, or surely nothing for a "train" or "test" step to minimise."""
+        objective = self._compiled(method)
+        if not objective.has_loss() and not self._has_own(kind) and not self._may_add_losses():
+            raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
+        return objective
 
     def _is_spelt_out(self, kind: str) -> bool:
         """Whether a "train" or "test" step is done by the method: it is other than the default, or all losses are those that layers add."""
@@ -147,9 +154,6 @@ class Steps(Compiled):
             admit = functools.partial(self._admit_inputs if only_inputs else self._admit_targets, self._known_shapes())
         shapes = [tensor.shape for tensor in self.inputs]
         return Feed(admit, self.input_names, self.output_names, shapes, np.dtype(self.dtype), class_weight, finite)
-
-    def _objective_of(self, method: str) -> Objective:
-        return self._compiled(method, needs_loss=False)
 
     def _resolved(self, objective: Objective, y: Any, y_pred: Any, sample_weight: Any) -> tuple[list[Any], list[Tensor], list[Any]]:
         """Targets, outputs and weights, flat, after a check that they fit."""

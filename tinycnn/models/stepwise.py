@@ -29,7 +29,8 @@ class Stepwise(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The layers, each after those it reads from. `inputs`: one, or a list of them, or a dict by name; `mask` must be None."""
-        check_no_mask(self.name, mask)
+        if mask is not None:
+            check_no_mask(self.name, mask)
         steps = self._runnable()
         before = _around.fuses
         if before is None:

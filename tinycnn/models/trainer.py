@@ -103,7 +103,7 @@ class Trainer(GeneratorMethods, Steps):
             ShapeError, DTypeError, ArgumentError, DataError: naming the argument.
             NotBuiltError: the model is not compiled.
         """
-        self._compiled("fit", needs_loss=not self._has_own("train"))
+        self._with_loss("fit", "train")
         check_count("epochs", epochs)
         check_count("initial_epoch", initial_epoch, least=0)
         if (
@@ -175,7 +175,7 @@ class Trainer(GeneratorMethods, Steps):
 
     def _run_epoch(self, epochs: Epochs, hooks: CallbackList, kind: str, step: Step) -> dict[str, float]:
         """One epoch of training ("train") or testing ("test"); the means over it."""
-        objective = self._objective_of("fit")
+        objective = self._compiled("fit")
         self.reset_metrics()
         self._look_up_weights()
         begin, end = hooks.functions(f"on_{kind}_batch_begin"), hooks.functions(f"on_{kind}_batch_end")
@@ -288,7 +288,7 @@ class Trainer(GeneratorMethods, Steps):
             ShapeError, DTypeError, ArgumentError, DataError: naming the argument.
             NotBuiltError: the model is not compiled.
         """
-        self._compiled("evaluate", needs_loss=not self._has_own("test"))
+        self._with_loss("evaluate", "test")
         epochs = Epochs(self._feed("test", None, check_finite)(x, y, sample_weight, batch_size), steps)
         hooks = self._hooks(callbacks, verbose, steps=epochs.steps)
         with _running(hooks, epochs):
@@ -339,7 +339,7 @@ class Trainer(GeneratorMethods, Steps):
         return self._on_batch("test", None, (x, y, sample_weight), return_dict)
 
     def _on_batch(self, kind: str, class_weight: Mapping[int, float] | None, data: tuple[Any, Any, Any], return_dict: bool) -> Any:
-        objective = self._compiled(f"{kind}_on_batch", needs_loss=not self._has_own(kind))
+        objective = self._with_loss(f"{kind}_on_batch", kind)
         batch = self._feed(kind, class_weight).batch(*data)
         self.reset_metrics()
         self._look_up_weights()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import config
 from tinycnn.autograd.tensor import Tensor, apply
@@ -192,6 +193,14 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike | 
     inner = (1,) * (labels.ndim - axis)
     hot = labels.reshape(*labels.shape[:axis], 1, *labels.shape[axis:]) == np.arange(num_classes).reshape(-1, *inner)
     return Tensor.wrap(hot.astype(config.floatx() if dtype is None else dtype))
+
+
+@functools.lru_cache(maxsize=16)  # that of a classifier is asked for in each step
+def unit_rows(num_classes: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The identity matrix, as a view of a vector with one 1: row k of it is the one-hot row of class k."""
+    cells = np.zeros(2 * num_classes + 1, dtype)
+    cells[num_classes] = 1
+    return np.lib.stride_tricks.sliding_window_view(cells, num_classes)[num_classes:0:-1]
 
 
 def zeros(shape: Sequence[int], dtype: DTypeLike | None = None) -> Tensor:

@@ -152,7 +152,7 @@ def _are_alike(values: tuple[TensorLike, ...]) -> bool:
 
 def floats(*values: TensorLike) -> tuple[Tensor, ...]:
     """`values` as Tensors of one common floating-point dtype; integers alone become `config.floatx`."""
-    tensors = numbers(*values)
+    tensors = values if _are_alike(values) else numbers(*values)
     if tensors[0].data.dtype.kind == "f":
         return tensors
     return tuple(cast(t, config.floatx()) for t in tensors)
@@ -168,3 +168,8 @@ def integers(x: TensorLike, name: str) -> NDArray[Any]:
     if not np.isfinite(array).all() or (array != np.trunc(array)).any():
         raise DTypeError(f"{name} must hold integers, got {array.dtype} values that are not whole numbers")
     return array.astype(np.int64)
+
+
+def extremes(array: NDArray[Any]) -> tuple[Any, Any]:
+    """The smallest and the largest cell. Of few cells NumPy finds the places sooner than the values."""
+    return array.item(array.argmin()), array.item(array.argmax())

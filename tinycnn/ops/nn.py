@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tinycnn import config
-from tinycnn.autograd.tensor import Tensor, apply
+from tinycnn.autograd.tensor import Prepared, Tensor, apply
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.kernels.spec import Activation
 from tinycnn.ops import array, math
-from tinycnn.ops.convert import TensorLike, floats, integers
+from tinycnn.ops.convert import TensorLike, extremes, floats, integers
 from tinycnn.rules.activation import BiasActivation, Dropout, LogSoftmax, Softmax
 from tinycnn.rules.crossentropy import SoftmaxCrossentropy
 from tinycnn.rules.elementwise import Softplus
@@ -123,6 +125,9 @@ def dropout(x: TensorLike, rate: float, seed: int) -> Tensor:
 
 
 # ---- losses
+_softmax_crossentropy = Prepared(SoftmaxCrossentropy)
+
+
 def categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1) -> Tensor:
     """-sum(target * ln(output)) along `axis`.
 
@@ -139,12 +144,13 @@ def categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits
         ShapeError: if the shapes differ.
     """
     output, target = floats(output, target)
-    if output.shape != target.shape or output.ndim == 0:
-        raise ShapeError(f"target must have the shape of output, got {target.shape} and {output.shape}")
+    shape = output.data.shape
+    if shape != target.data.shape or not shape:
+        raise ShapeError(f"target must have the shape of output, got {target.shape} and {shape}")
     if from_logits:
-        if axis not in (-1, output.ndim - 1):
+        if axis not in (-1, len(shape) - 1):
             output, target = array.moveaxis(output, axis, -1), array.moveaxis(target, axis, -1)
-        return apply(SoftmaxCrossentropy, output, target)
+        return _softmax_crossentropy(output, target)
     probabilities = math.divide(output, math.sum(output, axis, keepdims=True))
     probabilities = math.clip(probabilities, config.epsilon(), 1 - config.epsilon())
     return math.negative(math.sum(math.multiply(target, math.log(probabilities)), axis))
@@ -162,17 +168,22 @@ def sparse_categorical_crossentropy(target: TensorLike, output: TensorLike, from
         ArgumentError: if a label is out of range.
     """
     (output,) = floats(output)
-    axis = normalize_axis(axis, output.ndim)
-    classes = output.shape[axis]
-    expected = output.shape[:axis] + output.shape[axis + 1 :]
+    shape = output.data.shape
+    axis = normalize_axis(axis, len(shape))
+    classes = shape[axis]
+    expected = shape[:axis] + shape[axis + 1 :]
     labels = integers(target, "target")
-    if labels.ndim == output.ndim and labels.shape[axis] == 1:
+    if labels.ndim == len(shape) and labels.shape[axis] == 1:
         labels = labels.squeeze(axis)
     if labels.shape != expected:
-        raise ShapeError(f"target must have shape {expected} for an output of shape {output.shape}, got {labels.shape}")
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        raise ArgumentError(f"target must hold class numbers from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
-    return categorical_crossentropy(array.one_hot(labels, classes, axis, output.dtype), output, from_logits, axis)
+        raise ShapeError(f"target must have shape {expected} for an output of shape {shape}, got {labels.shape}")
+    least, largest = extremes(labels) if labels.size else (0, -1)
+    if least < 0 or largest >= classes:
+        raise ArgumentError(f"target must hold class numbers from 0 to {classes - 1}, got {least} to {largest}")
+    rows = array.unit_rows(classes, output.data.dtype)[labels]
+    if axis != len(shape) - 1:
+        rows = np.moveaxis(rows, -1, axis)
+    return categorical_crossentropy(Tensor.wrap(rows), output, from_logits, axis)
 
 
 def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Tensor:

@@ -51,7 +51,7 @@ class Adam(Optimizer):
         return (self.slots[:2], self.slots[2:])
 
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
-        t = self.iterations + 1
+        t = self._updates + 1
         alpha = learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         m, v = slots["momentum"], slots["velocity"]
         if self.amsgrad:

@@ -41,6 +41,8 @@ class FlatVariables:
         self.weights = _aligned_zeros(size, dtype)
         self.gradients = _aligned_zeros(size, dtype)
         self.slots = {name: _aligned_zeros(size, dtype) for name in slots}
+        self._chosen: list[int] = []
+        self._runs: list[slice] = []
         for i in range(len(self.variables)):
             self._take(i)
 
@@ -72,11 +74,12 @@ class FlatVariables:
             ready.append(i)
         return ready
 
-    def runs(self, chosen: Sequence[int]) -> Iterator[slice]:
+    def runs(self, chosen: list[int]) -> list[slice]:
         """The fewest slices of the flat arrays that cover the variables `chosen`, in ascending order, and no others."""
-        for first, last in _consecutive(chosen):
-            end = self.places[last + 1].start if last + 1 < len(self.places) else len(self.weights)
-            yield slice(self.places[first].start, end)
+        if chosen != self._chosen:  # nearly always the same ones as in the last step
+            starts = [place.start for place in self.places] + [len(self.weights)]
+            self._chosen, self._runs = chosen, [slice(starts[first], starts[last + 1]) for first, last in _consecutive(chosen)]
+        return self._runs
 
     def each(self, flat: Array, chosen: Sequence[int]) -> Iterator[Array]:
         """The flat parts of an array that belong to the variables `chosen`."""

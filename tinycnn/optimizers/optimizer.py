@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypedDict
 
@@ -167,7 +168,7 @@ class Optimizer(Configurable):
     @property
     def iterations(self) -> IntSetting:
         """Finished updates: steps, divided by `gradient_accumulation_steps` if there are any. It can be set, as `learning_rate` can."""
-        return IntSetting(self._iterations // (self.gradient_accumulation_steps or 1), self, "iterations")
+        return IntSetting(self._updates, self, "iterations")
 
     @iterations.setter
     def iterations(self, value: int) -> None:
@@ -177,6 +178,11 @@ class Optimizer(Configurable):
     def _iterations(self) -> int:
         """Finished steps."""
         return int(self._count)
+
+    @property
+    def _updates(self) -> int:
+        """`iterations` as a plain number."""
+        return self._iterations // (self.gradient_accumulation_steps or 1)
 
     # ---- variables
     @property
@@ -207,7 +213,7 @@ class Optimizer(Configurable):
             ArgumentError: if there are none, or one appears twice.
         """
         variables = list(variables)
-        if [id(v) for v in variables] == [id(v) for v in self._variables] and self.built:
+        if self.built and len(variables) == len(self._variables) and all(map(operator.is_, variables, self._variables)):
             return
         for variable in variables:
             if not isinstance(variable, Variable) or variable.dtype.kind != "f":
@@ -279,7 +285,7 @@ class Optimizer(Configurable):
             if self.use_ema:
                 self._average()
         _constrain(group.variables[i] for group, chosen in ready for i in chosen)
-        self._count += 1
+        self._count[...] = self._iterations + 1
 
     def _update(self, ready: Ready, learning_rate: float) -> None:
         """Clip, decay and change the weights that have a gradient."""
@@ -353,6 +359,8 @@ class Optimizer(Configurable):
 
     def _clip(self, ready: Ready) -> None:
         """Cut the gradients that will be used down to what the arguments allow, in place."""
+        if not (self.clipvalue or self.clipnorm or self.global_clipnorm):
+            return
         gradients = [g for group, chosen in ready for g in group.each(group.gradients, chosen)]
         if self.clipvalue:
             clip_value(gradients, self.clipvalue)

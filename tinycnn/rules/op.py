@@ -113,7 +113,7 @@ def unbroadcast(gradient: Array, shape: Shape) -> Array:
 
 def normalize_axis(axis: object, ndim: int, name: str = "axis") -> int:
     """`axis` as an int in [0, ndim)."""
-    if isinstance(axis, bool) or not hasattr(axis, "__index__") or (hasattr(axis, "ndim") and axis.ndim):
+    if type(axis) is not int and (isinstance(axis, bool) or not hasattr(axis, "__index__") or (hasattr(axis, "ndim") and axis.ndim)):
         raise DTypeError(f"{name} must be an int, got {shown(axis)}")
     index = axis.__index__()
     if not -ndim <= index < ndim:

@@ -47,7 +47,9 @@ def _check_not_empty(geometry: ReductionGeometry, what: str) -> None:
 def _spread(dy: Array, geometry: ReductionGeometry) -> Array:
     """`dy`, of the result's shape, for each of the cells that went into it."""
     if dy.ndim == 0:  # of a loss: as in every step
-        return np.full(geometry.in_shape, dy, dy.dtype)
+        spread: Array = np.empty(geometry.in_shape, dy.dtype)
+        spread.fill(dy)
+        return spread
     return np.broadcast_to(dy.reshape(geometry.kept_shape), geometry.in_shape)
 
 
@@ -92,7 +94,7 @@ class Mean(_Reduction):
 
     @staticmethod
     def vjp(k: KernelSet, geometry: ReductionGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
-        return (_spread(dy / dy.dtype.type(geometry.count), geometry),)
+        return (_spread(dy[()] / dy.dtype.type(geometry.count), geometry),)  # [()]: of a lone number without a ufunc
 
 
 def _extreme_vjp(geometry: ReductionGeometry, saved: Any, dy: Array) -> Gradients:
