@@ -18,8 +18,8 @@ typedef struct {
     int64_t at;             // among the tiles of a block, by kind
 } winograd_tile;
 
-// Ends the transform back, along the columns, and stores what becomes of a tile; `t` holds its (rows, MAX_POINTS) vectors of the
-// n result channels from `first` on.
+// Ends the transform back, along the columns, and stores what becomes of a tile; `t` holds its (rows, MAX_POINTS) vectors, T_ITEM apart, of
+// the n result channels from `first` on.
 typedef void winograd_finish(const winograd *p, const winograd_tile *tile, int64_t first, int n, const real *t);
 
 struct winograd {
@@ -47,10 +47,11 @@ struct winograd {
 };
 
 enum {
-    WINOGRAD_TILES = 24,  // of a chunk: rows for whole tiles of ukr/tile.h
-    WINOGRAD_TAPS = 32,   // source channels whose taps are transformed at a time
-    TILES_FOR_A_COPY = 64,
-    WINOGRAD_CHAIN = 128,  // source channels that are summed up before they are added to the others: a shorter chain rounds less
+    WINOGRAD_TILES = 24,    // of a chunk: rows for whole tiles of ukr/tile.h
+    WINOGRAD_TAPS = 32,     // source channels whose taps are transformed at a time
+    WINOGRAD_CHAIN = 128,   // source channels that are summed up before they are added to the others: a shorter chain rounds less
+    COPY_TILES = 128,       // of a share, at least, for which its own taps pay
+    COPY_BYTES = 16 << 20,  // of all copies, at most
 };
 
 static int64_t winograd_points(const winograd *p) { return (p->m + 2) * (p->m + 2); }
@@ -58,9 +59,11 @@ static int64_t whole_vectors(int64_t n) { return ceil_div(n, VLEN) * VLEN; }
 
 // Between the taps of two points; an odd number of vectors, so that the points do not compete for the same sets of L1.
 static int64_t taps_of_point(const winograd *p, int64_t columns) { return p->source_channels * columns + VLEN; }
+
 static int64_t taps_size(const winograd *p) {
     return winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + operand_panels(p->result_channels) * VLEN);
 }
+
 static real *taps_of_panel(const winograd *p, int64_t copy, int64_t index) {
     return p->taps + copy * taps_size(p) +
            winograd_points(p) * (p->source_channels * panel_columns(p->result_channels, index).begin + index * VLEN);
@@ -110,7 +113,7 @@ static int tile_kind(const winograd *p, const winograd_tile *t) {
 }
 
 // Numbers tiles by kind, so that those with a given point stand side by side.
-static void sort_tiles(winograd_block *block, range tiles) {
+static void number_tiles(winograd_block *block, range tiles) {
     const winograd *p = block->p;
     const int64_t of_image = p->tiles_h * p->tiles_w, image = tiles.begin / of_image, of_first = tiles.begin % of_image;
     winograd_tile tile = {.image = image, .i = of_first / p->tiles_w, .j = of_first % p->tiles_w};
@@ -226,16 +229,41 @@ static range tiles_of_chunk(const winograd *p, int64_t chunk) {
     return (range){min_i64(begin, end), min_i64(begin + WINOGRAD_TILES, end)};
 }
 
+// The products of all points for one panel of taps.
+static void multiply_points(const winograd_block *block, const real *taps, int64_t width) {
+    const winograd *p = block->p;
+    for (int64_t point = 0; point < winograd_points(p); point++, taps += taps_of_point(p, width)) {
+        const range with = tiles_with_point(block, point / (p->m + 2), point % (p->m + 2));
+        for (int64_t c = 0; c < p->source_channels; c += WINOGRAD_CHAIN) {
+            const run chain = {0, min_i64(WINOGRAD_CHAIN, p->source_channels - c)};
+            const product of_point = {
+                .a = block->v + point * block->v_point + c,
+                .a_row = block->v_row + with.begin,
+                .runs = &chain,
+                .n_runs = 1,
+                .a_step = 1,
+                .b = taps + c * width,
+                .b_stride = width,
+                .accumulate = c > 0,
+                .y = block->y + point * width,
+                .y_row = block->y_row + with.begin,
+                .columns = width,
+            };
+            multiply_rows(&of_point, with.end - with.begin);
+        }
+    }
+}
+
 static int winograd_chunk(void *context, int64_t chunk) {
     const winograd *p = context;
     const int64_t panels = operand_panels(p->result_channels), panel_chunks = ceil_div(panels, p->panels_per_chunk);
     const int64_t of_tiles = chunk / panel_chunks, share = of_tiles / p->chunks_per_share;
     const range tiles = tiles_of_chunk(p, of_tiles);
     const range panel = chunk_range(chunk % panel_chunks, p->panels_per_chunk, panels);
-    const int64_t n = tiles.end - tiles.begin, points = winograd_points(p),
-                  widest = min_i64(MAX_VECTORS * VLEN, whole_vectors(p->result_channels));
-
+    const int64_t n = tiles.end - tiles.begin, points = winograd_points(p);
+    const int64_t widest = min_i64(MAX_VECTORS * VLEN, whole_vectors(p->result_channels));
     if (n == 0) return TC_OK;
+
     winograd_block block = {.p = p, .v_point = whole_vectors(p->source_channels)};
     block.v_tile = points * block.v_point + VLEN;
     block.y_tile = points * widest + VLEN;
@@ -252,7 +280,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
     block.v_row = (int64_t *)(block.tile + n);
     block.y_row = block.v_row + n;
     clear(block.zeros, zeros);
-    sort_tiles(&block, tiles);
+    number_tiles(&block, tiles);
     windows_of_tiles inputs = winograd_windows(p, block.zeros);
     unpool_for(p, block.tile, n, images, &inputs);
     for (int64_t t = 0; t < n; t++) {
@@ -262,28 +290,8 @@ static int winograd_chunk(void *context, int64_t chunk) {
     }
     for (int64_t index = panel.begin; index < panel.end; index++) {
         const range columns = panel_columns(p->result_channels, index);
-        const int64_t width = columns.end - columns.begin, of_point_taps = taps_of_point(p, width);
-        const real *taps = taps_of_panel(p, p->copies > 1 ? share : 0, index);
-        for (int64_t point = 0; point < points; point++, taps += of_point_taps) {
-            const range with = tiles_with_point(&block, point / (p->m + 2), point % (p->m + 2));
-            for (int64_t c = 0; c < p->source_channels; c += WINOGRAD_CHAIN) {
-                const run chain = {0, min_i64(WINOGRAD_CHAIN, p->source_channels - c)};
-                const product of_point = {
-                    .a = block.v + point * block.v_point + c,
-                    .a_row = block.v_row + with.begin,
-                    .runs = &chain,
-                    .n_runs = 1,
-                    .a_step = 1,
-                    .b = taps + c * width,
-                    .b_stride = width,
-                    .accumulate = c > 0,
-                    .y = block.y + point * width,
-                    .y_row = block.y_row + with.begin,
-                    .columns = width,
-                };
-                multiply_rows(&of_point, with.end - with.begin);
-            }
-        }
+        const int64_t width = columns.end - columns.begin;
+        multiply_points(&block, taps_of_panel(p, p->copies > 1 ? share : 0, index), width);
         const range used = {columns.begin, min_i64(columns.end, p->result_channels)};
         for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + block.tile[t].at * block.y_tile, width, used);
     }
@@ -315,8 +323,11 @@ static int winograd_run(winograd *p) {
     // Few tiles are shared out by panels, too, and each of these chunks transforms them anew: so no more of them than the threads need.
     // No sum depends on this cut.
     p->panels_per_chunk = ceil_div(panels, min_i64(panels, ceil_div(2 * threads, chunks)));
-    p->copies = p->taps || tiles < p->shares * TILES_FOR_A_COPY ? 1 : p->shares;
-    const size_t bytes = p->taps ? 0 : sizeof(real) * (size_t)(p->copies * taps_size(p));
+    // Taps that another core wrote are slow to read where the two share no cache.
+    const int64_t taps_bytes = taps_size(p) * (int64_t)sizeof(real);
+    const bool apart = !p->taps && tiles >= p->shares * COPY_TILES && p->shares * taps_bytes <= COPY_BYTES;
+    p->copies = apart ? p->shares : 1;
+    const size_t bytes = p->taps ? 0 : (size_t)(p->copies * taps_bytes);
     int status = TC_OK;
     if (bytes) {
         p->taps = tc_alloc(bytes);

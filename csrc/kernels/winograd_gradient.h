@@ -5,8 +5,8 @@
 // For each of the (m + 2)^2 points the sum is a matrix product, (tiles, channels)^T x (tiles, output channels), and only its result is
 // transformed back: once for all tiles. Tiles of fewer results have fewer points, as in the forward pass.
 //
-// Many tiles are cut in two halves, each with sums of its own, so that two threads, or two sets of them, meet only at the end: cores that
-// share no cache wait long for what the other one wrote.
+// Many tiles of few channels are cut in two halves, each with sums of its own, so that two threads, or two sets of them, meet only at the
+// end: cores that share no cache wait long for what the other one wrote.
 //
 // Loops, from the outside: groups of tiles, as many as the last caches hold when transformed; halves; windows of x to (point, tile,
 // channel) and of dy to (point, panel, tile, channel of the panel), in chunks of tiles; products, a chunk for each point and panel, which
@@ -16,8 +16,9 @@
 enum {
     HALVES = 2,
     HALF_TILES = 64,        // at least
-    GROUP_BYTES = 2 << 20,  // of a group's transformed windows, about
-    GROUP_TILES = 256,      // of a group, at most
+    HALF_BYTES = 2 << 20,   // of a half's sums, at most
+    GROUP_BYTES = 4 << 20,  // of the groups' transformed windows, about
+    GROUP_TILES = 512,      // of the groups, at most
     GROUP_CHUNK = 8,        // tiles that are transformed in one chunk
     CHAIN = 64,             // tiles that are summed up before they are added to the others: a shorter chain rounds less
 };
@@ -109,23 +110,24 @@ static int gradient_product(void *context, int64_t chunk) {
 static int gradient_transform_back(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
     const int64_t points = q->p.m + 2;
+    const bool halves = q->halves > 1;
+    const int64_t block = halves ? T_ITEM : VLEN;  // measured: one vector at a time where the sums come from memory
     _Alignas(64) real sum[MAX_POINTS * MAX_POINTS * T_ITEM], t[TAPS * T_ROW], taps[TAPS * TAPS * T_ITEM];
-    columns_of_tile sums = {.from_line = T_ITEM, .n = points};
-    for (int64_t i = 0; i < points; i++) sums.from[i] = sum + i * points * T_ITEM;
-    for (int64_t o = 0; o < q->outputs; o += T_ITEM) {
-        sums.vectors = min_i64(T_VECTORS, (q->width - o) / VLEN);
-        for (int64_t point = 0; point < points * points; point++) {
-            const int64_t at = point * q->sums_point + chunk * q->width + o;
-            real *to = sum + point * T_ITEM;
-            copy(to, q->half[0].sums + at, sums.vectors * VLEN);
-            if (q->halves > 1)
-                for (int64_t i = 0; i < sums.vectors * VLEN; i += VLEN)
-                    v_store(to + i, v_add(v_load(to + i), v_load(q->half[1].sums + at + i)));
-        }
+    columns_of_tile sums = {.from_line = halves ? T_ITEM : q->sums_point, .n = points};
+    for (int64_t o = 0; o < q->outputs; o += block) {
+        const int64_t at = chunk * q->width + o;
+        sums.vectors = min_i64(block, q->width - o) / VLEN;
+        for (int64_t point = 0; halves && point < points * points; point++)
+            for (int64_t i = 0; i < sums.vectors * VLEN; i += VLEN) {
+                const int64_t place = point * q->sums_point + at + i;
+                v_store(sum + point * T_ITEM + i, v_add(v_load(q->half[0].sums + place), v_load(q->half[1].sums + place)));
+            }
+        for (int64_t i = 0; i < points; i++)
+            sums.from[i] = halves ? sum + i * points * T_ITEM : q->half[0].sums + i * points * q->sums_point + at;
         tap_gradients_down(q->p.m, &sums, t);
         tap_gradients_across(q->p.m, t, &(rows_of_tile){taps, T_ITEM, TAPS * T_ITEM, TAPS, sums.vectors});
         for (int64_t tap = 0; tap < TAPS * TAPS; tap++)
-            copy(q->dw + (tap * q->channels + chunk) * q->outputs + o, taps + tap * T_ITEM, min_i64(T_ITEM, q->outputs - o));
+            copy(q->dw + (tap * q->channels + chunk) * q->outputs + o, taps + tap * T_ITEM, min_i64(block, q->outputs - o));
     }
     return TC_OK;
 }
@@ -138,13 +140,15 @@ static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x
     const int64_t tiles = winograd_cut(&q.p), points = winograd_points(&q.p), panels = operand_panels(q.outputs);
     q.width = whole_vectors(q.outputs);
     q.v_tile = whole_vectors(q.channels) + VLEN;  // so that tiles do not compete for the same sets of L1
-    q.halves = tiles < HALVES * HALF_TILES ? 1 : HALVES;
-    const int64_t fitting = GROUP_BYTES / (points * (q.v_tile + q.width) * (int64_t)sizeof(real)), of_half = ceil_div(tiles, q.halves);
-    const int64_t groups = ceil_div(of_half, max_i64(GROUP_CHUNK, min_i64(GROUP_TILES, fitting)));
+    const int64_t window_bytes = points * (q.v_tile + q.width) * (int64_t)sizeof(real);
+    const bool in_halves = tiles >= HALVES * HALF_TILES && points * q.channels * q.width * (int64_t)sizeof(real) <= HALF_BYTES;
+    q.halves = in_halves ? HALVES : 1;
+    const int64_t of_half = ceil_div(tiles, q.halves), fitting = min_i64(GROUP_TILES, GROUP_BYTES / window_bytes) / q.halves;
+    const int64_t groups = ceil_div(of_half, max_i64(GROUP_CHUNK, fitting));
     q.largest = ceil_div(of_half, groups);
     q.v_point = q.largest * q.v_tile + 2 * VLEN;  // likewise
     q.u_point = q.largest * q.width + 2 * VLEN;
-    q.sums_point = q.channels * q.width + 2 * VLEN;
+    q.sums_point = q.channels * q.width + (in_halves ? 2 * VLEN : 0);
     const int64_t zeros = MAX_POINTS * max_i64(q.v_tile, q.width), reals = points * (q.v_point + q.u_point + q.sums_point);
     const size_t bytes = sizeof(real) * (size_t)(q.halves * reals + zeros) + sizeof(int64_t) * (size_t)(2 * q.channels) +
                          sizeof(winograd_tile) * (size_t)(q.halves * q.largest);
@@ -172,7 +176,7 @@ static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x
             const int64_t begin = i * tiles / q.halves, n = (i + 1) * tiles / q.halves - begin;
             const range of_group = {begin + index * n / groups, begin + (index + 1) * n / groups};
             q.half[i].tiles = of_group.end - of_group.begin;
-            sort_tiles(&q.half[i].group, of_group);
+            number_tiles(&q.half[i].group, of_group);
         }
         q.accumulate = index > 0;
         status = tc_parallel_for(q.halves * ceil_div(q.largest, GROUP_CHUNK), gradient_transform, &q);
