@@ -1,7 +1,8 @@
 // c[m,n] = start[n] + sum_k op(a)[m,k] * op(b)[k,n]; no start means zeros.
 //
 // a is read where it lies: the micro-kernel broadcasts its elements, one at a time, along a row or down a column. b is packed into panels
-// unless its rows serve as they are. Work is cut into blocks of rows x groups of panels; k is never cut between chunks.
+// unless its rows serve as they are. Work is cut into blocks of rows x groups of panels; k is cut between chunks where c is small and b
+// large: its parts are added up in order.
 
 enum { GEMM_CHUNKS = 32, GEMM_ROWS = 24, GEMM_ROWS_MAX = 192 };  // chunks to aim at; rows of c that a chunk has
 
@@ -10,6 +11,8 @@ typedef struct {
     operand b;
     const real *b_matrix;
     int64_t m, rows, a_row_step, panels;
+    int64_t k_part;  // k of a chunk
+    real *parts;     // a c for each part of k, or NULL
     bool transpose_b;
 } gemm_job;
 
@@ -58,16 +61,19 @@ static int gemm_short_chunk(void *context, int64_t chunk) {
     return TC_OK;
 }
 
-// ---- few rows of c and many columns: the chunk that uses some panels of b packs them, a piece at a time that stays in L2
-enum { PIECE = 256, PANELS_MAX = 8 };  // k; panels of a chunk
+// ---- few rows of c: the chunk that uses some panels of b packs them, a piece at a time that stays in L2. Where there are few panels, too,
+// a chunk is a part of k
+enum { PIECE = 256, PANELS_MAX = 8, K_PARTS = 8 };  // k; panels of a chunk; parts of k
 
 static int gemm_packing_chunk(void *context, int64_t chunk) {
     const gemm_job *job = context;
-    const range panels = chunk_range(chunk, job->panels, operand_panels(job->b.columns));
+    const int64_t groups = ceil_div(operand_panels(job->b.columns), job->panels), part = chunk / groups;
+    const range panels = chunk_range(chunk % groups, job->panels, operand_panels(job->b.columns));
+    const range of_k = chunk_range(part, job->k_part, job->b.k);
     const int64_t first = panel_columns(job->b.columns, panels.begin).begin, end = panel_columns(job->b.columns, panels.end - 1).end;
     const int64_t columns = min_i64(end, job->b.columns) - first, stride = job->transpose_b ? job->b.k : job->b.columns;
     const int64_t width = end - first;
-    const size_t bytes = sizeof(real) * (size_t)(min_i64(PIECE, job->b.k) * width);
+    const size_t bytes = sizeof(real) * (size_t)(min_i64(PIECE, job->k_part) * width);
     real *packed = tc_alloc(bytes);
     if (!packed) return TC_NO_MEMORY;
     run piece;
@@ -75,8 +81,10 @@ static int gemm_packing_chunk(void *context, int64_t chunk) {
     p.runs = &piece;
     p.n_runs = 1;
     p.b_stride = width;
-    for (int64_t k = 0; k < job->b.k; k += PIECE) {
-        piece = (run){k * p.a_step, min_i64(PIECE, job->b.k - k)};
+    const real *start = job->parts ? NULL : job->product.start;
+    real *y = job->parts ? job->parts + part * job->m * job->b.columns : job->product.y;
+    for (int64_t k = of_k.begin; k < of_k.end; k += PIECE) {
+        piece = (run){k * p.a_step, min_i64(PIECE, of_k.end - k)};
         if (job->transpose_b) pack_transposed(packed, width, job->b_matrix + first * stride + k, stride, piece.length, columns);
         for (int64_t i = 0; i < piece.length; i++) {
             if (!job->transpose_b) copy(packed + i * width, job->b_matrix + (k + i) * stride + first, columns);
@@ -86,13 +94,27 @@ static int gemm_packing_chunk(void *context, int64_t chunk) {
             const range c = panel_columns(job->b.columns, index);
             p.b = packed + c.begin - first;
             p.columns = min_i64(c.end, job->b.columns) - c.begin;
-            p.y = job->product.y + c.begin;
-            p.start = job->product.start ? job->product.start + c.begin : NULL;
+            p.y = y + c.begin;
+            p.start = start ? start + c.begin : NULL;
             multiply_rows(&p, job->m);
         }
         p.accumulate = true;
     }
     tc_free(packed, bytes);
+    return TC_OK;
+}
+
+// c from its parts, a row of it.
+static int gemm_add_parts(void *context, int64_t row) {
+    const gemm_job *job = context;
+    const int64_t n = job->b.columns, parts = ceil_div(job->b.k, job->k_part);
+    real *c = job->product.y + row * n;
+    for (int64_t i = 0; i < n; i += VLEN) {
+        const int length = (int)min_i64(VLEN, n - i);
+        vreal sum = job->product.start ? load_columns(job->product.start + i, length) : v_zero();
+        for (int64_t part = 0; part < parts; part++) sum = v_add(sum, load_columns(job->parts + (part * job->m + row) * n + i, length));
+        store_columns(c + i, sum, length);
+    }
     return TC_OK;
 }
 
@@ -147,10 +169,12 @@ static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, in
     }
     const bool direct = !transpose_b && (m <= GEMM_ROWS || n <= MAX_VECTORS * VLEN);
     const int64_t panels = operand_panels(n);
-    const bool packing = !direct && k > 0 && m <= GEMM_ROWS_MAX && panels >= GEMM_CHUNKS / 4;
-    const int64_t panels_per_chunk = min_i64(PANELS_MAX, ceil_div(panels, 4));
+    const bool few_rows = !direct && k > 0 && m <= GEMM_ROWS_MAX;
+    const bool in_parts = few_rows && panels <= PANELS_MAX && k >= K_PARTS * PIECE;
+    const bool packing = in_parts || (few_rows && panels >= GEMM_CHUNKS / 4);
+    const int64_t panels_per_chunk = in_parts ? panels : min_i64(PANELS_MAX, ceil_div(panels, 4));
     const int64_t rows = packing ? m : min_i64(m, min_i64(GEMM_ROWS_MAX, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
-    const int64_t n_runs = ceil_div(k, RUN_MAX), room = packing ? 0 : operand_room(direct, k, n);
+    const int64_t n_runs = ceil_div(k, RUN_MAX), room = in_parts ? K_PARTS * m * n : packing ? 0 : operand_room(direct, k, n);
     const size_t bytes = sizeof(run) * (size_t)n_runs + sizeof(int64_t) * (size_t)(2 * rows) + sizeof(real) * (size_t)room;
     char *scratch = tc_alloc(bytes);
     if (!scratch) return TC_NO_MEMORY;
@@ -165,15 +189,19 @@ static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, in
         .rows = rows,
         .a_row_step = transpose_a ? 1 : k,
         .panels = packing ? panels_per_chunk : 1,
+        .k_part = in_parts ? ceil_div(k, K_PARTS) : k,
+        .parts = in_parts ? packed : NULL,
         .transpose_b = transpose_b,
     };
     job.product.n_runs = append_run(runs, 0, 0, k, job.product.a_step);
     for (int64_t i = 0; i < rows; i++) a_row[i] = i * job.a_row_step, c_row[i] = i * n;
     const bool is_short = transpose_a && !packing && k > 0 && k <= SHORT && ceil_div(m, rows) >= GEMM_CHUNKS / 4;
-    int status = room ? tc_parallel_for(n_runs * panels, gemm_pack, &job) : TC_OK;
-    if (status == TC_OK && is_short) status = tc_parallel_for(ceil_div(m, rows), gemm_short_chunk, &job);
-    else if (status == TC_OK)
-        status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), packing ? gemm_packing_chunk : gemm_chunk, &job);
+    int status = room && !packing ? tc_parallel_for(n_runs * panels, gemm_pack, &job) : TC_OK;
+    if (status == TC_OK && packing)
+        status = tc_parallel_for(ceil_div(k, job.k_part) * ceil_div(panels, job.panels), gemm_packing_chunk, &job);
+    else if (status == TC_OK && is_short) status = tc_parallel_for(ceil_div(m, rows), gemm_short_chunk, &job);
+    else if (status == TC_OK) status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), gemm_chunk, &job);
+    if (status == TC_OK && in_parts) status = tc_parallel_for(m, gemm_add_parts, &job);
     tc_free(scratch, bytes);
     return status;
 }

@@ -2,8 +2,8 @@
 
 // ---- dense algebra
 static void check_gemm(void) {
-    static const int64_t sizes[][3] = {{1, 1, 1},     {1, 300, 1100}, {7, 5, 3}, {33, 70, 19},   {26, 10, 1300},
-                                       {5, 131, 600}, {100, 9, 40},   {3, 4, 0}, {50, 611, 300}, {900, 37, 61}};
+    static const int64_t sizes[][3] = {{1, 1, 1},    {1, 300, 1100}, {7, 5, 3},      {33, 70, 19},  {26, 10, 1300},  {5, 131, 600},
+                                       {100, 9, 40}, {3, 4, 0},      {50, 611, 300}, {900, 37, 61}, {30, 130, 2100}, {9, 70, 2500}};
     for (int s = 0; s < COUNT(sizes); s++)
         for (int ta = 0; ta < 2; ta++)
             for (int tb = 0; tb < 2; tb++) {
@@ -31,7 +31,8 @@ static void check_sum_rows(void) {
 }
 
 static void check_affine_forward(void) {
-    static const int64_t sizes[][3] = {{1, 70, 40}, {7, 5, 3}, {33, 19, 600}, {50, 611, 30}, {3, 4, 0}};  // rows, columns, k
+    static const int64_t sizes[][3] = {{1, 70, 40},   {7, 5, 3}, {33, 19, 600},
+                                       {50, 611, 30}, {3, 4, 0}, {30, 70, 2100}};  // rows, columns, k
     for (int s = 0; s < COUNT(sizes); s++)
         for (int kind = TC_LINEAR; kind <= TC_TANH; kind++)
             for (int with_bias = 0; with_bias < 2; with_bias++) {

@@ -112,6 +112,8 @@ def test_random_geometries(data, seed, dtype, isa):
         (700, 1, 9),
         (50, 611, 300),  # the second operand is packed piece by piece, the last panel of a chunk with fewer columns
         (193, 611, 300),
+        (30, 130, 2100),  # and its sums are cut in parts
+        (9, 70, 2500),
         (900, 37, 61),  # a short sum over rows
         (900, 37, 257),
     ],

@@ -69,7 +69,8 @@ def run_everything(kernels, dtype):
         *kernels.batch_norm_backward(targets, rows, mean, variance, columns[1], 1e-3, training=True),
         kernels.dropout_mask(x.shape, 0.4, 123, dtype),
     ]
-    for shape, filters in (((1, 14, 14, 32), 70), ((2, 7, 7, 40), 130), ((1, 28, 28, 1), 32), ((9, 11, 10, 1), 20)):  # few images, too
+    blocks = (((1, 14, 14, 32), 70), ((2, 7, 7, 40), 130), ((1, 28, 28, 1), 32), ((9, 11, 10, 1), 20))  # few images, too
+    for shape, filters in (*blocks, ((70, 7, 7, 16), 24), ((20, 9, 12, 3), 21)):
         block = conv_pool2d_geometry(shape, (3, 3, shape[-1], filters), padding="same", pool_padding="same")
         images, kernel = draw(*shape), draw(*block.conv.kernel_shape)
         results += kernels.conv2d_pool_forward(block, "leaky_relu", images, kernel, draw(filters), 0.1)
@@ -79,6 +80,7 @@ def run_everything(kernels, dtype):
     results += [
         kernels.affine_forward("relu", draw(50, 300), draw(300, 611), draw(611)),
         kernels.affine_forward("tanh", draw(1, 900), draw(900, 333), None),
+        kernels.affine_forward("relu", draw(30, 2100), draw(2100, 130), draw(130)),
         kernels.matmul(draw(64, 128), draw(700, 128), transpose_b=True),
         kernels.matmul(draw(61, 900), draw(61, 37), transpose_a=True),
     ]
