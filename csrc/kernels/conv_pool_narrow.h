@@ -40,7 +40,6 @@ __attribute__((always_inline)) static inline void narrow_pool_windows(const int 
     const tc_pool2d *g = p->plan->pool;
     const int64_t row = p->plan->columns, plane = p->plan->rows * row, at = (i * g->out_w + j) * g->channels;
     const vreal none = v_set1(-INFINITY), alpha = v_set1(p->plan->alpha);
-    const lanes zero = {0};
     const real *x = p->planes + 2 * (i * row + j), *w = p->taps;
     vreal z[2][2 * 2];
 #pragma GCC unroll 4
@@ -68,16 +67,9 @@ __attribute__((always_inline)) static inline void narrow_pool_windows(const int 
         const vreal cell[4] = {z[0][2 * k], right ? z[0][2 * k + 1] : none, below ? z[1][2 * k] : none,
                                below && right ? z[1][2 * k + 1] : none};
         real *y = p->y + at + k * g->channels;
-        if (!p->argmax) {
-            const vreal best = larger_value(larger_value(cell[0], cell[1]), larger_value(cell[2], cell[3]));
-            store_columns(y, activate_vector(p->plan->kind, best, alpha), p->n);
-            continue;
-        }
-        const maximum upper = larger((maximum){cell[0], zero}, (maximum){cell[1], zero + 1});
-        const maximum lower = larger((maximum){cell[2], zero + 2}, (maximum){cell[3], zero + 3});
-        const maximum best = larger(upper, lower);
+        const maximum best = largest(cell, p->argmax != NULL);
         store_columns(y, activate_vector(p->plan->kind, best.value, alpha), p->n);
-        store_places(p->argmax + at + k * g->channels, best.place, p->n);
+        if (p->argmax) store_places(p->argmax + at + k * g->channels, best.place, p->n);
     }
 }
 

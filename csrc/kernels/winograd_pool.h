@@ -17,7 +17,6 @@ __attribute__((always_inline)) static inline void pool_rows(const int m, const w
                                                             const real *t) {
     const tc_pool2d *g = p->pool;
     const vreal start = p->start ? load_columns(p->start + first, n) : v_zero(), alpha = v_set1(p->alpha), none = v_set1(-INFINITY);
-    const lanes zero = {0};
     for (int64_t i = 0; i < tile->rows; i += 2, t += 2 * T_ROW) {
         const int64_t row = tile->image * g->out_h + (tile->i * p->m + i) / 2;
         const int64_t at = (row * g->out_w + tile->j * p->m / 2) * p->result_channels + first;
@@ -28,17 +27,10 @@ __attribute__((always_inline)) static inline void pool_rows(const int m, const w
         for (int j = 0; j < m; j += 2) {
             const bool whole = j + 1 < m;
             const int64_t window = at + j / 2 * p->result_channels;
-            if (!p->argmax) {
-                const vreal upper = larger_value(top[j], whole ? top[j + 1] : none);
-                const vreal lower = larger_value(bottom[j], whole ? bottom[j + 1] : none);
-                store_columns(p->result + window, activate_vector(p->kind, v_add(larger_value(upper, lower), start), alpha), n);
-                continue;
-            }
-            const maximum upper = larger((maximum){top[j], zero}, (maximum){whole ? top[j + 1] : none, zero + 1});
-            const maximum lower = larger((maximum){bottom[j], zero + 2}, (maximum){whole ? bottom[j + 1] : none, zero + 3});
-            const maximum best = larger(upper, lower);
+            const vreal cell[4] = {top[j], whole ? top[j + 1] : none, bottom[j], whole ? bottom[j + 1] : none};
+            const maximum best = largest(cell, p->argmax != NULL);
             store_columns(p->result + window, activate_vector(p->kind, v_add(best.value, start), alpha), n);
-            store_places(p->argmax + window, best.place, n);
+            if (p->argmax) store_places(p->argmax + window, best.place, n);
         }
     }
 }

@@ -23,6 +23,14 @@ static inline maximum larger(maximum a, maximum b) {
     return (maximum){v_select(take, b.value, a.value), (lanes)v_select(take, (vreal)b.place, (vreal)a.place)};
 }
 
+// The largest of the four cells; its place only where it is wanted.
+__attribute__((always_inline)) static inline maximum largest(const vreal *cell, bool with_place) {
+    const lanes zero = {0};
+    if (!with_place) return (maximum){larger_value(larger_value(cell[0], cell[1]), larger_value(cell[2], cell[3])), zero};
+    return larger(larger((maximum){cell[0], zero}, (maximum){cell[1], zero + 1}),
+                  larger((maximum){cell[2], zero + 2}, (maximum){cell[3], zero + 3}));
+}
+
 static inline void store_places(uint8_t *to, lanes place, int n) {
     uint8_t all[VLEN];
     v_store_bytes(n == VLEN ? to : all, (vreal)place);
