@@ -136,7 +136,7 @@ static int narrow_chunk(void *context, int64_t chunk) {
                 at.argmax = job->argmax + offset;
                 at.stride = g->out_channels;
                 if (at.n < width) {
-                    narrow_pad(&at, windows, width, padded_g, padded_argmax);
+                    if (c == 0) narrow_pad(&at, windows, width, padded_g, padded_argmax);  // the same for all channels
                     at.g = padded_g;
                     at.argmax = padded_argmax;
                     at.stride = width;

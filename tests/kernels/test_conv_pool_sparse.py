@@ -33,6 +33,7 @@ CASES = {
     "a vector and one channel": ((2, 9, 8, 17), 3, 33, "valid", "same"),
     "a last row and column without windows": ((2, 9, 11, 16), 3, 24, "valid", "valid"),
     "colours": ((2, 12, 10, 3), 3, 37, "same", "same"),
+    "two channels, and filters that fill no vector": ((40, 9, 8, 2), 3, 21, "same", "same"),
     "all the padding there may be": ((2, 5, 6, 18), 3, 12, ((2, 2), (2, 2)), "same"),
     "more padding than taps": ((2, 5, 4, 18), 3, 12, ((4, 0), (0, 5)), "valid"),
     "5x5": ((3, 14, 14, 16), 5, 32, "valid", "valid"),
