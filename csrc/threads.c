@@ -1,6 +1,7 @@
 // The thread pool. One job at a time; each thread, the calling one included, has a share of its chunks, as even as can be, and helps with
 // the others' shares when its own is done. Kernels cut their work by images in order, so the same thread meets the same images in one
-// kernel after the other, and finds what it wrote before in its own cache.
+// kernel after the other, and finds what it wrote before in its own cache. A chunk of another's share is far away from there, both now and
+// for the other one the next time: so nobody helps where little is left.
 //
 // `state` is the whole protocol: generation << 32 | open << 31 | workers inside. A worker joins an open job it has not seen by adding 1
 // (compare-and-swap), works until the counter runs out and subtracts 1. The caller closes the job when it finds no more chunks and
@@ -15,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tinycnn.h"
 
@@ -31,6 +33,7 @@ static int run_alone(int64_t n_chunks, tc_task *task, void *context) {
 int tc_parallel_for(int64_t n_chunks, tc_task *task, void *context) { return run_alone(n_chunks, task, context); }
 void tc_set_num_threads(int threads) { (void)threads; }
 int tc_num_threads(void) { return 1; }
+int tc_worker(void) { return 0; }
 
 #else
 
@@ -39,7 +42,7 @@ int tc_num_threads(void) { return 1; }
 #include <signal.h>
 #include <unistd.h>
 
-enum { SPINS = 24000 };
+enum { SPINS = 24000, LITTLE = 8000 };  // LITTLE: nanoseconds of work
 
 #define OPEN ((uint64_t)1 << 31)
 #define INSIDE (OPEN - 1)
@@ -47,7 +50,8 @@ enum { SPINS = 24000 };
 
 typedef struct {
     _Alignas(64) _Atomic int64_t next;  // on a cache line of its own
-    int64_t end;
+    int64_t begin, end;
+    _Atomic bool begun;  // by its own thread
 } share;
 
 static struct {
@@ -70,6 +74,7 @@ static struct {
 
 static _Atomic int num_threads = 1;
 static _Thread_local bool inside_task = false;
+static _Thread_local int worker = 0;
 
 static inline void pause_briefly(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -79,18 +84,35 @@ static inline void pause_briefly(void) {
 #endif
 }
 
-// Runs the chunks of share number `own`, then what is left of the others.
+static int64_t nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+// Runs the chunks of a share while more than `leave` of them are left.
+static void run_share(share *from, int64_t leave) {
+    while (atomic_load_explicit(&pool.status, memory_order_relaxed) == TC_OK) {
+        if (leave > 0 && from->end - atomic_load_explicit(&from->next, memory_order_relaxed) <= leave) return;
+        int64_t chunk = atomic_fetch_add_explicit(&from->next, 1, memory_order_relaxed);
+        if (chunk >= from->end) return;
+        int status = pool.task(pool.context, chunk);
+        if (status != TC_OK) atomic_store_explicit(&pool.status, status, memory_order_relaxed);
+    }
+}
+
+// Runs the chunks of share number `own`, then what is left of the others. Those that have begun theirs are left what takes little time.
 static void run_chunks(int own) {
     const int n_shares = pool.n_workers + 1;
+    share *first = pool.shares + own;
     inside_task = true;
-    for (int i = 0; i < n_shares; i++) {
-        share *from = pool.shares + (own + i) % n_shares;
-        while (atomic_load_explicit(&pool.status, memory_order_relaxed) == TC_OK) {
-            int64_t chunk = atomic_fetch_add_explicit(&from->next, 1, memory_order_relaxed);
-            if (chunk >= from->end) break;
-            int status = pool.task(pool.context, chunk);
-            if (status != TC_OK) atomic_store_explicit(&pool.status, status, memory_order_relaxed);
-        }
+    const int64_t start = nanoseconds();
+    atomic_store_explicit(&first->begun, true, memory_order_relaxed);
+    run_share(first, 0);
+    const int64_t mine = first->end - first->begin, leave = mine * LITTLE / (nanoseconds() - start + 1);
+    for (int i = 1; i < n_shares; i++) {
+        share *other = pool.shares + (own + i) % n_shares;
+        run_share(other, atomic_load_explicit(&other->begun, memory_order_relaxed) ? leave : 0);
     }
     inside_task = false;
 }
@@ -106,6 +128,7 @@ static void sleep_until_news(uint64_t seen) {
 }
 
 static void *work(void *own) {
+    worker = (int)(intptr_t)own;
     uint64_t seen = 0;
     for (int spins = 0; !atomic_load_explicit(&pool.stopping, memory_order_acquire);) {
         uint64_t state = atomic_load_explicit(&pool.state, memory_order_acquire);
@@ -113,7 +136,7 @@ static void *work(void *own) {
             if (!atomic_compare_exchange_weak_explicit(&pool.state, &state, state + 1, memory_order_acq_rel, memory_order_relaxed))
                 continue;
             seen = GENERATION(state);
-            run_chunks((int)(intptr_t)own);
+            run_chunks(worker);
             atomic_fetch_sub_explicit(&pool.state, 1, memory_order_release);
             spins = 0;
         } else if (spins++ < pool.spins) {
@@ -199,6 +222,7 @@ void tc_set_num_threads(int threads) {
 }
 
 int tc_num_threads(void) { return atomic_load(&num_threads); }
+int tc_worker(void) { return worker; }
 
 int tc_parallel_for(int64_t n_chunks, tc_task *task, void *context) {
     if (n_chunks <= 1 || inside_task || tc_num_threads() == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
@@ -214,8 +238,11 @@ int tc_parallel_for(int64_t n_chunks, tc_task *task, void *context) {
     pool.context = context;
     const int n_shares = pool.n_workers + 1;
     for (int i = 0; i < n_shares; i++) {
-        atomic_store_explicit(&pool.shares[i].next, i * n_chunks / n_shares, memory_order_relaxed);
-        pool.shares[i].end = (i + 1) * n_chunks / n_shares;
+        share *s = pool.shares + i;
+        s->begin = i * n_chunks / n_shares;
+        s->end = (i + 1) * n_chunks / n_shares;
+        atomic_store_explicit(&s->next, s->begin, memory_order_relaxed);
+        atomic_store_explicit(&s->begun, false, memory_order_relaxed);
     }
     atomic_store_explicit(&pool.status, TC_OK, memory_order_relaxed);
     uint64_t generation = GENERATION(atomic_load(&pool.state)) + 1;

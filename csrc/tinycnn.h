@@ -89,6 +89,7 @@ int tc_parallel_for(int64_t n_chunks, tc_task *task, void *context);
 
 void tc_set_num_threads(int threads);  // the calling thread counts; values below 1 mean 1
 int tc_num_threads(void);
+int tc_worker(void);  // which thread of the pool this is; 0 for one that is not the pool's own
 
 // ---- memory (alloc.c)
 // A block of `bytes`, 64-byte aligned, not cleared; NULL if there is none to be had. tc_free wants the same size back. Thread safe.

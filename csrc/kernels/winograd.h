@@ -70,11 +70,8 @@ static real *taps_of_panel(const winograd *p, int64_t copy, int64_t index) {
 }
 
 // ---- the taps, once for all tiles
-static int winograd_taps_chunk(void *context, int64_t chunk) {
-    const winograd *p = context;
-    const int64_t panels = operand_panels(p->result_channels), parts = ceil_div(p->source_channels, WINOGRAD_TAPS);
-    const int64_t index = chunk / parts % panels, copy_index = chunk / parts / panels;
-    const range columns = panel_columns(p->result_channels, index), k = chunk_range(chunk % parts, WINOGRAD_TAPS, p->source_channels);
+static void winograd_taps(const winograd *p, int64_t copy_index, int64_t index, range k) {
+    const range columns = panel_columns(p->result_channels, index);
     const int64_t width = columns.end - columns.begin, used = min_i64(columns.end, p->result_channels) - columns.begin;
     const int64_t n = k.end - k.begin, tap_size = p->source_channels * p->result_channels;
     _Alignas(64) real g[TAPS * TAPS][WINOGRAD_TAPS * MAX_VECTORS * VLEN], t[MAX_POINTS * T_ROW];
@@ -92,6 +89,15 @@ static int winograd_taps_chunk(void *context, int64_t chunk) {
         taps_down(p->m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS, 1}, t);
         taps_across(p->m, t, &(rows_of_tile){to + i, point, (p->m + 2) * point, p->m + 2, 1});
     }
+}
+
+// A part of the one copy, or a whole one of several: were these shared out in parts, a thread that is a little faster would write to
+// some of the other's, and find them far away the next time.
+static int winograd_taps_chunk(void *context, int64_t chunk) {
+    const winograd *p = context;
+    const int64_t parts = ceil_div(p->source_channels, WINOGRAD_TAPS), all = operand_panels(p->result_channels) * parts;
+    for (int64_t i = p->copies > 1 ? 0 : chunk; i < (p->copies > 1 ? all : chunk + 1); i++)
+        winograd_taps(p, p->copies > 1 ? chunk : 0, i / parts, chunk_range(i % parts, WINOGRAD_TAPS, p->source_channels));
     return TC_OK;
 }
 
@@ -144,7 +150,8 @@ typedef struct {
     int64_t h, w, pixel;  // pixel: elements from one to the next
     int64_t channels;     // to transform
     int64_t pad_top, pad_left, margin;
-    void (*down)(int64_t m, const columns_of_tile *p, real *t);
+    range rows;  // of points, to transform to
+    void (*down)(int64_t m, range rows, const columns_of_tile *p, real *t);
     void (*across)(int64_t m, const real *t, const rows_of_tile *p);
     const real *zeros;  // MAX_POINTS pixels: a row that does not exist
 } windows_of_tiles;
@@ -153,15 +160,17 @@ typedef struct {
 static void transform_window(const windows_of_tiles *s, const winograd *p, const winograd_tile *tile, real *v, int64_t v_point) {
     const int64_t top = tile->i * p->m - s->pad_top, left = tile->j * p->m - s->pad_left;
     const int64_t rows = tile->rows + s->margin, columns = tile->columns + s->margin;
+    const range points = {s->rows.begin, min_i64(s->rows.end, tile->rows + 2)};
+    if (points.begin >= points.end) return;
     const int64_t begin = min_i64(columns, max_i64(0, -left)), end = max_i64(begin, min_i64(columns, s->w - left));
     _Alignas(64) real t[MAX_POINTS * T_ROW], partial[MAX_POINTS * MAX_POINTS * VLEN];
     columns_of_tile d = {.from_line = s->pixel, .n = end - begin};
-    rows_of_tile values = {.to = v, .to_item = v_point, .to_line = (p->m + 2) * v_point, .n = tile->rows + 2};
+    rows_of_tile values = {.to = v, .to_item = v_point, .to_line = (p->m + 2) * v_point, .n = points.end - points.begin};
     for (int64_t i = 0; i < rows; i++) {
         const bool exists = top + i >= 0 && top + i < s->h;
         d.from[i] = exists ? s->images + (((tile->image - s->first_image) * s->h + top + i) * s->w + left + begin) * s->pixel : s->zeros;
     }
-    for (int64_t i = 0; i < tile->rows + 2; i++) {
+    for (int64_t i = 0; i < values.n; i++) {
         clear(t + i * T_ROW, begin * T_ITEM);
         clear(t + i * T_ROW + end * T_ITEM, (columns - end) * T_ITEM);
     }
@@ -176,7 +185,7 @@ static void transform_window(const windows_of_tiles *s, const winograd *p, const
             }
             d.from_line = VLEN;
         }
-        s->down(tile->rows, &d, t + begin * T_ITEM);
+        s->down(tile->rows, points, &d, t + begin * T_ITEM);
         s->across(tile->columns, t, &values);
         for (int64_t i = 0; i < rows; i++) d.from[i] += d.vectors * VLEN;
         values.to += d.vectors * VLEN;
@@ -193,6 +202,7 @@ static windows_of_tiles winograd_windows(const winograd *p, const real *zeros) {
         .pad_top = p->pad_top,
         .pad_left = p->pad_left,
         .margin = 2,
+        .rows = {0, p->m + 2},
         .down = input_down,
         .across = input_across,
         .zeros = zeros,
@@ -257,7 +267,7 @@ static void multiply_points(const winograd_block *block, const real *taps, int64
 static int winograd_chunk(void *context, int64_t chunk) {
     const winograd *p = context;
     const int64_t panels = operand_panels(p->result_channels), panel_chunks = ceil_div(panels, p->panels_per_chunk);
-    const int64_t of_tiles = chunk / panel_chunks, share = of_tiles / p->chunks_per_share;
+    const int64_t of_tiles = chunk / panel_chunks;
     const range tiles = tiles_of_chunk(p, of_tiles);
     const range panel = chunk_range(chunk % panel_chunks, p->panels_per_chunk, panels);
     const int64_t n = tiles.end - tiles.begin, points = winograd_points(p);
@@ -291,7 +301,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
     for (int64_t index = panel.begin; index < panel.end; index++) {
         const range columns = panel_columns(p->result_channels, index);
         const int64_t width = columns.end - columns.begin;
-        multiply_points(&block, taps_of_panel(p, p->copies > 1 ? share : 0, index), width);
+        multiply_points(&block, taps_of_panel(p, tc_worker() % p->copies, index), width);
         const range used = {columns.begin, min_i64(columns.end, p->result_channels)};
         for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + block.tile[t].at * block.y_tile, width, used);
     }
@@ -310,7 +320,7 @@ static int64_t winograd_cut(winograd *p) {
 
 static int transform_taps(winograd *p) {
     const int64_t parts = ceil_div(p->source_channels, WINOGRAD_TAPS);
-    return tc_parallel_for(p->copies * operand_panels(p->result_channels) * parts, winograd_taps_chunk, p);
+    return tc_parallel_for(p->copies > 1 ? p->copies : operand_panels(p->result_channels) * parts, winograd_taps_chunk, p);
 }
 
 static int winograd_run(winograd *p) {

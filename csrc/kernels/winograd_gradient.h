@@ -5,129 +5,225 @@
 // For each of the (m + 2)^2 points the sum is a matrix product, (tiles, channels)^T x (tiles, output channels), and only its result is
 // transformed back: once for all tiles. Tiles of fewer results have fewer points, as in the forward pass.
 //
-// Many tiles of few channels are cut in two halves, each with sums of its own, so that two threads, or two sets of them, meet only at the
-// end: cores that share no cache wait long for what the other one wrote.
+// The sums of all points outgrow L2, and tiles come by the thousand, so that either the sums or the transformed windows would go to and
+// fro. So they are cut into blocks that stay in L2 while all tiles pass: two rows of points, some channels, some output channels. What that
+// costs is little: a window is transformed down its columns to two rows of points at a time, not to all of them.
 //
-// Loops, from the outside: groups of tiles, as many as the last caches hold when transformed; halves; windows of x to (point, tile,
-// channel) and of dy to (point, panel, tile, channel of the panel), in chunks of tiles; products, a chunk for each point and panel, which
-// add to the half's sums (point, channel, output channel); and at the end the transform back, in chunks of channels. The sums grow in the
-// order of the groups.
+// Many tiles are cut in two halves, each with sums of its own, so that two threads, or two sets of them, share no image.
+//
+// Loops, from the outside: halves, pairs of rows of points, blocks of channels and output channels; chunks of tiles, whose windows of x are
+// transformed to (point, tile, channel), those of dy to (point, tile, output channel); points and panels of output channels, each a product
+// that adds to the block's sums (point, panel, channel, output channel of the panel). A finished block is transformed back across its rows
+// of points; what is left, down their columns, follows at the end, in chunks of channels.
 
 enum {
     HALVES = 2,
-    HALF_TILES = 64,        // at least
-    HALF_BYTES = 2 << 20,   // of a half's sums, at most
-    GROUP_BYTES = 4 << 20,  // of the groups' transformed windows, about
-    GROUP_TILES = 512,      // of the groups, at most
-    GROUP_CHUNK = 8,        // tiles that are transformed in one chunk
-    CHAIN = 64,             // tiles that are summed up before they are added to the others: a shorter chain rounds less
+    HALF_TILES = 64,          // at least
+    HALF_BYTES = 1 << 20,     // of what a half leaves, at most
+    BLOCK_CHANNELS = 64,      // of a block
+    BLOCK_BYTES = 400 << 10,  // of its sums, about
+    TAPS_CHANNELS = 8,        // that are transformed back at a time
+    GRADIENT_TILES = 64,      // of a chunk: summed up before they are added to the others; a shorter chain rounds less
 };
-
-typedef struct {
-    winograd_block group;
-    int64_t tiles;  // of the group
-    real *v, *u, *sums;
-} gradient_half;
 
 typedef struct {
     winograd p;  // its results are the tiles of dy
     windows_of_tiles of_x, of_dy;
-    int64_t channels, outputs, width;              // width: outputs in whole vectors
-    int64_t v_tile, v_point, u_point, sums_point;  // elements from one to the next of v, u and sums
-    int64_t halves, largest;                       // largest: tiles of a group
-    gradient_half half[HALVES];
-    bool accumulate;
-    const int64_t *v_row, *sum_row;  // of each channel
+    int64_t tiles, channels, outputs;
+    int64_t halves, pairs, channels_per_block, panels_per_block;
+    int64_t plane, halves_apart;  // elements from one to the next
+    const int64_t *channel;       // 0, 1, ...
+    real *rows;                   // (half, row of points, tap across, panel, channel, output channel of the panel)
     real *dw;
 } winograd_gradient;
 
-// The transform of a window, which goes to every point's place of its tile. All of these are far from each other, and may be far from the
-// caches: those of the next tile of the kind are fetched ahead, or its stores would wait for one after the other.
-static void transform_apart(const winograd_gradient *q, const windows_of_tiles *s, const winograd_tile *tile, real *to, int64_t to_tile,
-                            int64_t to_point) {
-    enum { LINE = 64 / sizeof(real) };
-    const real *next = to + (tile->at + 1) * to_tile;
-    for (int64_t point = 0; point < winograd_points(&q->p); point++, next += to_point)
-        for (int64_t c = 0; c < s->channels; c += LINE) __builtin_prefetch(next + c, 1);
-    transform_window(s, &q->p, tile, to + tile->at * to_tile, to_point);
+// Some of the sums, and what a chunk of tiles adds to them.
+typedef struct {
+    const winograd_gradient *q;
+    winograd_block tiles;
+    range rows, channels, panels, outputs;  // rows: of points; outputs: of the panels
+    int64_t half;
+    real *sums, *v, *u;
+    int64_t v_tile, v_point, u_tile, u_point, sums_point;  // elements from one to the next
+    int64_t *sum_row;                                      // of each channel, in a panel
+} sums_block;
+
+// ---- the windows of a chunk
+// As transform_window, from the windows of a pool, of which one of the four cells has a gradient. The last cells of an image may have been
+// left out of the pool: there the windows are of zeros.
+static void transform_pooled(const sums_block *block, const winograd_tile *tile, real *u) {
+    const winograd_gradient *q = block->q;
+    const unpooling *from = q->p.pooled;
+    const int64_t top = tile->i * q->p.m / 2, left = tile->j * q->p.m / 2, out_h = from->pool->out_h, out_w = from->pool->out_w;
+    const int64_t channels = block->outputs.end - block->outputs.begin;
+    const range rows = {block->rows.begin, min_i64(block->rows.end, tile->rows + 2)};
+    _Alignas(64) real t[PAIR * T_ROW];
+    rows_of_tile values = {.to = u, .to_item = block->u_point, .to_line = (q->p.m + 2) * block->u_point, .n = rows.end - rows.begin};
+    if (rows.begin >= rows.end) return;
+    for (int64_t c = 0, n; c < channels; c += n) {
+        n = min_i64(T_ITEM, channels - c);
+        values.vectors = ceil_div(n, VLEN);
+        for (int64_t b = 0; 2 * b < tile->columns; b++) {
+            column_of_windows windows = {.n = n};
+            for (int64_t a = 0; a < 2; a++) {
+                const int64_t at = ((tile->image * out_h + top + a) * out_w + left + b) * q->outputs + block->outputs.begin + c;
+                const bool exists = top + a < out_h && left + b < out_w;
+                windows.g[a] = exists ? from->g + at : q->of_dy.zeros;
+                windows.place[a] = exists ? from->argmax + at : (const uint8_t *)q->of_dy.zeros;
+            }
+            pooled_down(tile->rows, rows, &windows, t + 2 * b * T_ITEM);
+        }
+        gradient_across(tile->columns, t, &values);
+        values.to += n;
+    }
 }
 
-static int gradient_transform(void *context, int64_t chunk) {
+static void transform_tiles(const sums_block *block, int64_t n) {
+    const winograd_gradient *q = block->q;
+    windows_of_tiles x = q->of_x, dy = q->of_dy;
+    x.rows = dy.rows = block->rows;
+    x.images += block->channels.begin;
+    x.channels = block->channels.end - block->channels.begin;
+    for (const winograd_tile *tile = block->tiles.tile; tile < block->tiles.tile + n; tile++)
+        transform_window(&x, &q->p, tile, block->v + tile->at * block->v_tile, block->v_point);
+    dy.images += block->outputs.begin;
+    dy.channels = block->outputs.end - block->outputs.begin;
+    for (const winograd_tile *tile = block->tiles.tile; tile < block->tiles.tile + n; tile++) {
+        real *u = block->u + tile->at * block->u_tile;
+        if (q->p.pooled) transform_pooled(block, tile, u);
+        else transform_window(&dy, &q->p, tile, u, block->u_point);
+    }
+}
+
+static void add_products(const sums_block *block, bool first) {
+    const winograd_gradient *q = block->q;
+    const int64_t points = q->p.m + 2, n = block->channels.end - block->channels.begin;
+    int64_t width = 0;
+    for (int64_t point = block->rows.begin * points, at = 0; point < block->rows.end * points; point++, at++) {
+        const range with = tiles_with_point(&block->tiles, point / points, point % points);
+        const run tiles = {0, with.end - with.begin};
+        if (!tiles.length && !first) continue;
+        for (int64_t index = block->panels.begin; index < block->panels.end; index++) {
+            const range c = panel_columns(q->outputs, index);
+            if (width != c.end - c.begin) {
+                width = c.end - c.begin;
+                for (int64_t i = 0; i < n; i++) block->sum_row[i] = i * width;
+            }
+            const product of_point = {
+                .a = block->v + at * block->v_point + with.begin * block->v_tile,
+                .a_row = q->channel,
+                .runs = &tiles,
+                .n_runs = 1,
+                .a_step = block->v_tile,
+                .b = block->u + at * block->u_point + with.begin * block->u_tile + c.begin - block->outputs.begin,
+                .b_stride = block->u_tile,
+                .accumulate = !first,
+                .y = block->sums + at * block->sums_point + (c.begin - block->outputs.begin) * n,
+                .y_row = block->sum_row,
+                .columns = width,
+            };
+            multiply_rows(&of_point, n);
+        }
+    }
+}
+
+// Each row of 4 or 6 sums to its 3 taps across.
+static void transform_sums(const sums_block *block) {
+    const winograd_gradient *q = block->q;
+    const int64_t points = q->p.m + 2, n = block->channels.end - block->channels.begin;
+    for (int64_t i = block->rows.begin; i < block->rows.end; i++)
+        for (int64_t index = block->panels.begin; index < block->panels.end; index++) {
+            const range c = panel_columns(q->outputs, index);
+            const real *sums = block->sums + (i - block->rows.begin) * points * block->sums_point + (c.begin - block->outputs.begin) * n;
+            real *to = q->rows + block->half * q->halves_apart + TAPS * i * q->plane + c.begin * q->channels +
+                       block->channels.begin * (c.end - c.begin);
+            for (int64_t at = 0; at < n * (c.end - c.begin); at += VLEN) {
+                vreal taps[TAPS];
+                gradients_of_taps(q->p.m, sums + at, block->sums_point, taps);
+                for (int b = 0; b < TAPS; b++) v_store(to + b * q->plane + at, taps[b]);
+            }
+        }
+}
+
+// What chunk number `chunk` is to sum up; its memory is still to come.
+static sums_block block_of_chunk(const winograd_gradient *q, int64_t chunk) {
+    const int64_t panels = operand_panels(q->outputs), panel_blocks = ceil_div(panels, q->panels_per_block);
+    const int64_t channel_blocks = ceil_div(q->channels, q->channels_per_block), pair = chunk / panel_blocks / channel_blocks % q->pairs;
+    sums_block block = {
+        .q = q,
+        .tiles = {.p = &q->p},
+        .rows = {PAIR * pair, PAIR * (pair + 1)},
+        .channels = chunk_range(chunk / panel_blocks % channel_blocks, q->channels_per_block, q->channels),
+        .panels = chunk_range(chunk % panel_blocks, q->panels_per_block, panels),
+        .half = chunk / panel_blocks / channel_blocks / q->pairs,
+    };
+    block.outputs.begin = panel_columns(q->outputs, block.panels.begin).begin;
+    block.outputs.end = min_i64(q->outputs, panel_columns(q->outputs, block.panels.end - 1).end);
+    const int64_t channels = block.channels.end - block.channels.begin;
+    const int64_t vectors = ceil_div(block.outputs.end - block.outputs.begin, VLEN);
+    // So that neither tiles nor points compete for the same sets of L1.
+    block.v_tile = whole_vectors(channels) + VLEN;
+    block.u_tile = (vectors + (vectors % 2 == 0)) * VLEN;
+    block.v_point = GRADIENT_TILES * block.v_tile;
+    block.u_point = GRADIENT_TILES * block.u_tile;
+    block.sums_point = channels * vectors * VLEN + 2 * VLEN;
+    return block;
+}
+
+static int sums_chunk(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
-    const int64_t chunks = ceil_div(q->largest, GROUP_CHUNK);
-    const gradient_half *h = q->half + chunk / chunks;
-    const range tiles = chunk_range(chunk % chunks, GROUP_CHUNK, h->tiles);
-    const int64_t n = tiles.end - tiles.begin;
-    if (n <= 0) return TC_OK;
-    const size_t bytes = sizeof(real) * (size_t)unpooled_room(&q->p, n);
-    real *images = bytes ? tc_alloc(bytes) : NULL;
-    if (bytes && !images) return TC_NO_MEMORY;
-    windows_of_tiles of_dy = q->of_dy;
-    unpool_for(&q->p, h->group.tile + tiles.begin, n, images, &of_dy);
-    for (int64_t t = tiles.begin; t < tiles.end; t++) transform_apart(q, &q->of_x, h->group.tile + t, h->v, q->v_tile, q->v_point);
-    windows_of_tiles of_panel = of_dy;
+    sums_block block = block_of_chunk(q, chunk);
+    const int64_t points = PAIR * (q->p.m + 2), channels = block.channels.end - block.channels.begin;
+    const size_t bytes = sizeof(real) * (size_t)(points * (block.sums_point + block.v_point + block.u_point)) +
+                         sizeof(winograd_tile) * GRADIENT_TILES + sizeof(int64_t) * (size_t)channels;
+    block.sums = tc_alloc(bytes);
+    if (!block.sums) return TC_NO_MEMORY;
+    block.v = block.sums + points * block.sums_point;
+    block.u = block.v + points * block.v_point;
+    block.tiles.tile = (winograd_tile *)(block.u + points * block.u_point);
+    block.sum_row = (int64_t *)(block.tiles.tile + GRADIENT_TILES);
+
+    const int64_t begin = block.half * q->tiles / q->halves, end = (block.half + 1) * q->tiles / q->halves;
+    for (int64_t first = begin; first < end; first += GRADIENT_TILES) {
+        const range tiles = {first, min_i64(first + GRADIENT_TILES, end)};
+        number_tiles(&block.tiles, tiles);
+        transform_tiles(&block, tiles.end - tiles.begin);
+        add_products(&block, first == begin);
+    }
+    transform_sums(&block);
+    tc_free(block.sums, bytes);
+    return TC_OK;
+}
+
+// ---- the transform back down the columns
+// The 3 taps down that column of the rows, of both halves.
+static void taps_of_rows(const winograd_gradient *q, const real *rows, vreal *taps) {
+    const int64_t apart = TAPS * q->plane;
+    _Alignas(64) real both[MAX_POINTS * VLEN];
+    if (q->halves == 1) {
+        gradients_of_taps(q->p.m, rows, apart, taps);
+        return;
+    }
+    for (int64_t i = 0; i < q->p.m + 2; i++, rows += apart) v_store(both + i * VLEN, v_add(v_load(rows), v_load(rows + q->halves_apart)));
+    gradients_of_taps(q->p.m, both, VLEN, taps);
+}
+
+static int taps_chunk(void *context, int64_t chunk) {
+    const winograd_gradient *q = context;
+    const range channels = chunk_range(chunk, TAPS_CHANNELS, q->channels);
+    const int64_t tap = q->channels * q->outputs;
     for (int64_t index = 0; index < operand_panels(q->outputs); index++) {
         const range c = panel_columns(q->outputs, index);
-        of_panel.images = of_dy.images + c.begin;
-        of_panel.channels = min_i64(c.end, q->outputs) - c.begin;
-        real *u = h->u + q->largest * c.begin;
-        for (int64_t t = tiles.begin; t < tiles.end; t++) transform_apart(q, &of_panel, h->group.tile + t, u, c.end - c.begin, q->u_point);
-    }
-    if (bytes) tc_free(images, bytes);
-    return TC_OK;
-}
-
-static int gradient_product(void *context, int64_t chunk) {
-    const winograd_gradient *q = context;
-    const int64_t panels = operand_panels(q->outputs), points = winograd_points(&q->p), point = chunk / panels % points;
-    const gradient_half *h = q->half + chunk / panels / points;
-    const range c = panel_columns(q->outputs, chunk % panels);
-    const range with = tiles_with_point(&h->group, point / (q->p.m + 2), point % (q->p.m + 2));
-    run tiles = {0};
-    product of_point = {
-        .a_row = q->v_row,
-        .runs = &tiles,
-        .n_runs = 1,
-        .a_step = q->v_tile,
-        .b_stride = c.end - c.begin,
-        .accumulate = q->accumulate,
-        .y = h->sums + point * q->sums_point + c.begin,
-        .y_row = q->sum_row,
-        .columns = c.end - c.begin,
-    };
-    int64_t first = with.begin;
-    do {
-        tiles.length = min_i64(CHAIN, with.end - first);
-        of_point.a = h->v + point * q->v_point + first * q->v_tile;
-        of_point.b = h->u + point * q->u_point + q->largest * c.begin + first * of_point.b_stride;
-        multiply_rows(&of_point, q->channels);
-        of_point.accumulate = true;
-        first += CHAIN;
-    } while (first < with.end);
-    return TC_OK;
-}
-
-static int gradient_transform_back(void *context, int64_t chunk) {
-    const winograd_gradient *q = context;
-    const int64_t points = q->p.m + 2;
-    const bool halves = q->halves > 1;
-    const int64_t block = halves ? T_ITEM : VLEN;  // measured: one vector at a time where the sums come from memory
-    _Alignas(64) real sum[MAX_POINTS * MAX_POINTS * T_ITEM], t[TAPS * T_ROW], taps[TAPS * TAPS * T_ITEM];
-    columns_of_tile sums = {.from_line = halves ? T_ITEM : q->sums_point, .n = points};
-    for (int64_t o = 0; o < q->outputs; o += block) {
-        const int64_t at = chunk * q->width + o;
-        sums.vectors = min_i64(block, q->width - o) / VLEN;
-        for (int64_t point = 0; halves && point < points * points; point++)
-            for (int64_t i = 0; i < sums.vectors * VLEN; i += VLEN) {
-                const int64_t place = point * q->sums_point + at + i;
-                v_store(sum + point * T_ITEM + i, v_add(v_load(q->half[0].sums + place), v_load(q->half[1].sums + place)));
-            }
-        for (int64_t i = 0; i < points; i++)
-            sums.from[i] = halves ? sum + i * points * T_ITEM : q->half[0].sums + i * points * q->sums_point + at;
-        tap_gradients_down(q->p.m, &sums, t);
-        tap_gradients_across(q->p.m, t, &(rows_of_tile){taps, T_ITEM, TAPS * T_ITEM, TAPS, sums.vectors});
-        for (int64_t tap = 0; tap < TAPS * TAPS; tap++)
-            copy(q->dw + (tap * q->channels + chunk) * q->outputs + o, taps + tap * T_ITEM, min_i64(block, q->outputs - o));
+        for (int b = 0; b < TAPS; b++) {
+            const real *rows = q->rows + b * q->plane + c.begin * q->channels + channels.begin * (c.end - c.begin);
+            for (int64_t channel = channels.begin; channel < channels.end; channel++)
+                for (int64_t at = c.begin; at < c.end; at += VLEN, rows += VLEN) {
+                    real *to = q->dw + b * tap + channel * q->outputs + at;
+                    vreal taps[TAPS];
+                    taps_of_rows(q, rows, taps);
+                    for (int a = 0; a < TAPS; a++) store_columns(to + TAPS * a * tap, taps[a], (int)min_i64(VLEN, q->outputs - at));
+                }
+        }
     }
     return TC_OK;
 }
@@ -137,52 +233,35 @@ static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x
     winograd_gradient q = {
         .p = winograd_of_forward(m, g, x, NULL, NULL, NULL), .channels = g->in_channels, .outputs = g->out_channels, .dw = dw};
     q.p.pooled = pooled;
-    const int64_t tiles = winograd_cut(&q.p), points = winograd_points(&q.p), panels = operand_panels(q.outputs);
-    q.width = whole_vectors(q.outputs);
-    q.v_tile = whole_vectors(q.channels) + VLEN;  // so that tiles do not compete for the same sets of L1
-    const int64_t window_bytes = points * (q.v_tile + q.width) * (int64_t)sizeof(real);
-    const bool in_halves = tiles >= HALVES * HALF_TILES && points * q.channels * q.width * (int64_t)sizeof(real) <= HALF_BYTES;
-    q.halves = in_halves ? HALVES : 1;
-    const int64_t of_half = ceil_div(tiles, q.halves), fitting = min_i64(GROUP_TILES, GROUP_BYTES / window_bytes) / q.halves;
-    const int64_t groups = ceil_div(of_half, max_i64(GROUP_CHUNK, fitting));
-    q.largest = ceil_div(of_half, groups);
-    q.v_point = q.largest * q.v_tile + 2 * VLEN;  // likewise
-    q.u_point = q.largest * q.width + 2 * VLEN;
-    q.sums_point = q.channels * q.width + (in_halves ? 2 * VLEN : 0);
-    const int64_t zeros = MAX_POINTS * max_i64(q.v_tile, q.width), reals = points * (q.v_point + q.u_point + q.sums_point);
-    const size_t bytes = sizeof(real) * (size_t)(q.halves * reals + zeros) + sizeof(int64_t) * (size_t)(2 * q.channels) +
-                         sizeof(winograd_tile) * (size_t)(q.halves * q.largest);
-    real *memory = tc_alloc(bytes), *none = memory + q.halves * reals;
-    if (!memory) return TC_NO_MEMORY;
-    int64_t *rows = (int64_t *)(none + zeros);
+    q.tiles = winograd_cut(&q.p);
+    q.pairs = ceil_div(m + 2, PAIR);
+    const int64_t panels = operand_panels(q.outputs), width = whole_vectors(q.outputs);
+    q.plane = q.channels * width + 2 * VLEN;  // so that planes do not compete for the same sets of L1
+    q.halves_apart = (m + 2) * TAPS * q.plane;
+    q.halves = q.tiles >= HALVES * HALF_TILES && q.halves_apart * (int64_t)sizeof(real) <= HALF_BYTES ? HALVES : 1;
+    const int64_t channel_blocks = ceil_div(q.channels, BLOCK_CHANNELS);
+    q.channels_per_block = ceil_div(q.channels, channel_blocks);
+    const int64_t of_panel = PAIR * (m + 2) * q.channels_per_block * panel_columns(q.outputs, panels - 1).end / panels * sizeof(real);
+    // Few blocks are cut further, each of which transforms its windows anew: no more of them than the threads need. No sum depends on this.
+    const int64_t panel_blocks = min_i64(
+        panels, max_i64(ceil_div(panels, max_i64(1, BLOCK_BYTES / of_panel)), tc_num_threads() / (q.halves * q.pairs * channel_blocks)));
+    q.panels_per_block = ceil_div(panels, panel_blocks);
+    const int64_t zeros = MAX_POINTS * max_i64(q.channels, q.outputs);
+    const size_t bytes = sizeof(real) * (size_t)(q.halves * q.halves_apart + zeros) + sizeof(int64_t) * (size_t)q.channels;
+    q.rows = tc_alloc(bytes);
+    if (!q.rows) return TC_NO_MEMORY;
+    real *none = q.rows + q.halves * q.halves_apart;
+    int64_t *channel = (int64_t *)(none + zeros);
     clear(none, zeros);
-    for (int64_t c = 0; c < q.channels; c++) rows[c] = c, rows[q.channels + c] = c * q.width;
-    q.v_row = rows;
-    q.sum_row = rows + q.channels;
-    for (int64_t i = 0; i < q.halves; i++) {
-        gradient_half *h = q.half + i;
-        h->v = memory + i * reals;
-        h->u = h->v + points * q.v_point;
-        h->sums = h->u + points * q.u_point;
-        h->group = (winograd_block){.p = &q.p, .tile = (winograd_tile *)(rows + 2 * q.channels) + i * q.largest};
-    }
+    for (int64_t c = 0; c < q.channels; c++) channel[c] = c;
+    q.channel = channel;
     q.of_x = winograd_windows(&q.p, none);
     q.of_dy = (windows_of_tiles){
         .images = dy, .h = g->out_h, .w = g->out_w, .pixel = q.outputs, .down = gradient_down, .across = gradient_across, .zeros = none};
 
-    int status = TC_OK;
-    for (int64_t index = 0; status == TC_OK && index < groups; index++) {
-        for (int64_t i = 0; i < q.halves; i++) {
-            const int64_t begin = i * tiles / q.halves, n = (i + 1) * tiles / q.halves - begin;
-            const range of_group = {begin + index * n / groups, begin + (index + 1) * n / groups};
-            q.half[i].tiles = of_group.end - of_group.begin;
-            number_tiles(&q.half[i].group, of_group);
-        }
-        q.accumulate = index > 0;
-        status = tc_parallel_for(q.halves * ceil_div(q.largest, GROUP_CHUNK), gradient_transform, &q);
-        if (status == TC_OK) status = tc_parallel_for(q.halves * points * panels, gradient_product, &q);
-    }
-    if (status == TC_OK) status = tc_parallel_for(q.channels, gradient_transform_back, &q);
-    tc_free(memory, bytes);
+    const int64_t blocks = channel_blocks * ceil_div(panels, q.panels_per_block);
+    int status = tc_parallel_for(q.halves * q.pairs * blocks, sums_chunk, &q);
+    if (status == TC_OK) status = tc_parallel_for(ceil_div(q.channels, TAPS_CHANNELS), taps_chunk, &q);
+    tc_free(q.rows, bytes);
     return status;
 }

@@ -110,8 +110,8 @@ typedef struct {
     int64_t from_line, n, vectors;
 } columns_of_tile;
 
-__attribute__((always_inline)) static inline void transform_down(transform *f, const int m, const int items, const int n_results,
-                                                                 const columns_of_tile *p, real *t) {
+__attribute__((always_inline)) static inline void transform_down(transform *f, const int m, const int items, const int first_result,
+                                                                 const int end_result, const columns_of_tile *p, real *t) {
     const real *from[MAX_POINTS];
 #pragma GCC unroll 6
     for (int i = 0; i < items; i++) from[i] = p->from[i];
@@ -123,7 +123,7 @@ __attribute__((always_inline)) static inline void transform_down(transform *f, c
             for (int i = 0; i < items; i++) item[i] = v_load(from[i] + first + at);
             f(m, item, result);
 #pragma GCC unroll 6
-            for (int r = 0; r < n_results; r++) v_store(t + r * T_ROW + at, result[r]);
+            for (int r = first_result; r < end_result; r++) v_store(t + (r - first_result) * T_ROW + at, result[r]);
         }
     }
 }
@@ -150,12 +150,23 @@ __attribute__((always_inline)) static inline void transform_across(transform *f,
     }
 }
 
-static void input_down(int64_t m, const columns_of_tile *p, real *t) {
+// To all of the m + 2 rows of points, or to one of the pairs of rows that they are cut into; the last one may be alone.
+enum { PAIR = 2 };
+
+__attribute__((always_inline)) static inline void rows_down(transform *f, const int m, const int items, range rows,
+                                                            const columns_of_tile *p, real *t) {
+    if (rows.end - rows.begin > PAIR) transform_down(f, m, items, 0, m + 2, p, t);
+    else if (rows.begin == 0) transform_down(f, m, items, 0, PAIR, p, t);
+    else if (rows.begin == PAIR) transform_down(f, m, items, PAIR, m == 1 ? 3 : 2 * PAIR, p, t);
+    else if (m > 2) transform_down(f, m, items, 2 * PAIR, m + 2, p, t);
+}
+
+static void input_down(int64_t m, range rows, const columns_of_tile *p, real *t) {
     switch (m) {
-        case 1: transform_down(input_points, 1, 3, 3, p, t); break;
-        case 2: transform_down(input_points, 2, 4, 4, p, t); break;
-        case 3: transform_down(input_points, 3, 5, 5, p, t); break;
-        case 4: transform_down(input_points, 4, 6, 6, p, t); break;
+        case 1: rows_down(input_points, 1, 3, rows, p, t); break;
+        case 2: rows_down(input_points, 2, 4, rows, p, t); break;
+        case 3: rows_down(input_points, 3, 5, rows, p, t); break;
+        case 4: rows_down(input_points, 4, 6, rows, p, t); break;
     }
 }
 
@@ -168,12 +179,58 @@ static void input_across(int64_t m, const real *t, const rows_of_tile *p) {
     }
 }
 
-static void gradient_down(int64_t m, const columns_of_tile *p, real *t) {
+static void gradient_down(int64_t m, range rows, const columns_of_tile *p, real *t) {
     switch (m) {
-        case 1: transform_down(gradient_points, 1, 1, 3, p, t); break;
-        case 2: transform_down(gradient_points, 2, 2, 4, p, t); break;
-        case 3: transform_down(gradient_points, 3, 3, 5, p, t); break;
-        case 4: transform_down(gradient_points, 4, 4, 6, p, t); break;
+        case 1: rows_down(gradient_points, 1, 1, rows, p, t); break;
+        case 2: rows_down(gradient_points, 2, 2, rows, p, t); break;
+        case 3: rows_down(gradient_points, 3, 3, rows, p, t); break;
+        case 4: rows_down(gradient_points, 4, 4, rows, p, t); break;
+    }
+}
+
+// A column of 2x2 windows of a pool, each of which passes its gradient g to one of its cells; n channels of them, up to T_ITEM.
+typedef struct {
+    const real *g[MAX_TILE / 2];
+    const uint8_t *place[MAX_TILE / 2];
+    int64_t n;
+} column_of_windows;
+
+// As transform_down of two columns of gradients.
+__attribute__((always_inline)) static inline void unpool_down(const int m, const int first_result, const int end_result,
+                                                              const column_of_windows *p, real *t) {
+    for (int64_t at = 0; at < p->n; at += VLEN, t += VLEN) {
+        const int n = p->n - at < VLEN ? (int)(p->n - at) : VLEN;
+        vreal left[MAX_TILE], right[MAX_TILE], of_left[MAX_POINTS], of_right[MAX_POINTS];
+#pragma GCC unroll 2
+        for (int a = 0; 2 * a < m; a++) {
+            const lanes g = (lanes)load_columns(p->g[a] + at, n), place = load_places(p->place[a] + at, n);
+            left[2 * a] = (vreal)(g & (place == 0));
+            right[2 * a] = (vreal)(g & (place == 1));
+            left[2 * a + 1] = (vreal)(g & (place == 2));
+            right[2 * a + 1] = (vreal)(g & (place == 3));
+        }
+        gradient_points(m, left, of_left);
+        gradient_points(m, right, of_right);
+#pragma GCC unroll 2
+        for (int r = first_result; r < end_result; r++) {
+            v_store(t + (r - first_result) * T_ROW, of_left[r]);
+            v_store(t + (r - first_result) * T_ROW + T_ITEM, of_right[r]);
+        }
+    }
+}
+
+__attribute__((always_inline)) static inline void unpool_rows_down(const int m, range rows, const column_of_windows *p, real *t) {
+    if (rows.begin == 0) unpool_down(m, 0, PAIR, p, t);
+    else if (rows.begin == PAIR) unpool_down(m, PAIR, m == 1 ? 3 : 2 * PAIR, p, t);
+    else if (m > 2) unpool_down(m, 2 * PAIR, m + 2, p, t);
+}
+
+static void pooled_down(int64_t m, range rows, const column_of_windows *p, real *t) {
+    switch (m) {
+        case 1: unpool_rows_down(1, rows, p, t); break;
+        case 2: unpool_rows_down(2, rows, p, t); break;
+        case 3: unpool_rows_down(3, rows, p, t); break;
+        case 4: unpool_rows_down(4, rows, p, t); break;
     }
 }
 
@@ -186,19 +243,9 @@ static void gradient_across(int64_t m, const real *t, const rows_of_tile *p) {
     }
 }
 
-static void tap_gradients_down(int64_t m, const columns_of_tile *p, real *t) {
-    if (m > 2) transform_down(tap_gradients, 4, 6, TAPS, p, t);
-    else transform_down(tap_gradients, 2, 4, TAPS, p, t);
-}
-
-static void tap_gradients_across(int64_t m, const real *t, const rows_of_tile *p) {
-    if (m > 2) transform_across(tap_gradients, 4, 6, TAPS, t, p);
-    else transform_across(tap_gradients, 2, 4, TAPS, t, p);
-}
-
 static void taps_down(int64_t m, const columns_of_tile *p, real *t) {
-    if (m > 2) transform_down(tap_points, 4, TAPS, 6, p, t);
-    else transform_down(tap_points, 2, TAPS, 4, p, t);
+    if (m > 2) transform_down(tap_points, 4, TAPS, 0, 6, p, t);
+    else transform_down(tap_points, 2, TAPS, 0, 4, p, t);
 }
 
 static void taps_across(int64_t m, const real *t, const rows_of_tile *p) {
@@ -208,10 +255,10 @@ static void taps_across(int64_t m, const real *t, const rows_of_tile *p) {
 
 static void results_down(int64_t m, const columns_of_tile *p, real *t) {
     switch (m) {
-        case 1: transform_down(results, 1, 3, 1, p, t); break;
-        case 2: transform_down(results, 2, 4, 2, p, t); break;
-        case 3: transform_down(results, 3, 5, 3, p, t); break;
-        case 4: transform_down(results, 4, 6, 4, p, t); break;
+        case 1: transform_down(results, 1, 3, 0, 1, p, t); break;
+        case 2: transform_down(results, 2, 4, 0, 2, p, t); break;
+        case 3: transform_down(results, 3, 5, 0, 3, p, t); break;
+        case 4: transform_down(results, 4, 6, 0, 4, p, t); break;
     }
 }
 
@@ -221,4 +268,13 @@ __attribute__((always_inline)) static inline void result_row(const int m, const 
 #pragma GCC unroll 6
     for (int i = 0; i < m + 2; i++) products[i] = v_load(t + i * T_ITEM);
     results(m, products, y);
+}
+
+// The gradients of 3 taps from those at the points, which are `apart` from each other.
+__attribute__((always_inline)) static inline void gradients_of_taps(int64_t m, const real *from, int64_t apart, vreal *taps) {
+    vreal points[MAX_POINTS];
+#pragma GCC unroll 6
+    for (int i = 0; i < MAX_POINTS; i++) points[i] = i < 4 || m > 2 ? v_load(from + i * apart) : v_zero();
+    if (m > 2) tap_gradients(4, points, taps);
+    else tap_gradients(2, points, taps);
 }

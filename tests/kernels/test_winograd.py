@@ -47,7 +47,7 @@ CASES = {
     "hundreds of channels": ((1, 8, 8, 512), 40, "same"),
     "several chunks of tiles, the last one short": ((1, 57, 61, 5), 7, "same"),
     "a row of tiles longer than a chunk": ((1, 4, 203, 6), 5, "same"),
-    "several groups of tiles, and panels": ((11, 30, 31, 40), 50, "valid"),
+    "many tiles, in halves, and panels": ((11, 30, 31, 40), 50, "valid"),
 }
 
 
@@ -174,11 +174,22 @@ def test_pooled(level, algorithm, case, pool_padding, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", ["the tutorial's third block", "last tiles of 1, 2 and 3 results", "no padding"])
-def test_pooled_gradients(level, algorithm, case, dtype):
-    """Unpooled first: the same sums as without pooling, of a gradient that is mostly zero."""
+@pytest.mark.parametrize("pool_padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "the tutorial's third block",
+        "last tiles of 1, 2 and 3 results",
+        "an image smaller than a tile",
+        "no padding",
+        "many channels",
+        "many tiles, in halves, and panels",
+    ],
+)
+def test_pooled_gradients(level, algorithm, case, pool_padding, dtype):
+    """The same sums as without pooling, of a gradient that is mostly zero."""
     x_shape, filters, padding = CASES[case]
-    g = conv_pool2d_geometry(x_shape, (3, 3, x_shape[-1], filters), padding=padding, pool_padding="valid")
+    g = conv_pool2d_geometry(x_shape, (3, 3, x_shape[-1], filters), padding=padding, pool_padding=pool_padding)
     x, w, _, _ = operands(g.conv, dtype)
     random = np.random.default_rng(1)
     y, dy = (random.standard_normal(g.out_shape).astype(dtype) for _ in range(2))
@@ -211,7 +222,15 @@ def test_a_nan_is_seen(level, algorithm):
 
 # ---- threads
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", ["many channels", "several chunks of tiles, the last one short", "the tutorial's second block"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "many channels",
+        "several chunks of tiles, the last one short",
+        "the tutorial's second block",
+        "many tiles, in halves, and panels",
+    ],
+)
 def test_the_same_bytes_for_any_number_of_threads(algorithm, case, dtype):
     x_shape, filters, padding = CASES[case]
     g = conv_pool2d_geometry(x_shape, (3, 3, x_shape[-1], filters), padding=padding, pool_padding="same")
