@@ -4,6 +4,9 @@
 // through their first word. Callers give the size back with the block, so blocks need no header. Blocks of 2 MiB and more are
 // aligned to, and asked to be backed by, huge pages.
 //
+// Scratch, what one chunk of a kernel needs for itself, has one size for all kernels and a list for each thread of the pool: a thread gets
+// the block that it had last, which still lies in the caches of its core, whatever kernel that was for.
+//
 // Under AddressSanitizer nothing is rounded or cached: one byte too far is then found.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE  // madvise
@@ -27,8 +30,9 @@
 #endif
 #endif
 
-enum { ALIGNMENT = 64, STEPS = 8, CLASSES = 64 * STEPS };
+enum { ALIGNMENT = 64, STEPS = 8, CLASSES = 64 * STEPS, OWNERS = 8 };
 #define HUGE_PAGE ((size_t)2 << 20)
+#define SCRATCH HUGE_PAGE
 #define MAX_CACHED ((int64_t)512 << 20)  // beyond this, freed blocks go back to the system
 #define MAX_BYTES ((size_t)1 << 62)
 
@@ -39,6 +43,7 @@ typedef struct block {
 static struct {
     pthread_mutex_t lock;
     block *free[CLASSES];
+    block *scratch[OWNERS];  // by worker
     tc_memory stats;
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -98,18 +103,45 @@ static void lock_cache(void) {
     pthread_mutex_lock(&cache.lock);
 }
 
+// ---- lists of free blocks, under the lock
+static void *take(block **list, size_t bytes) {
+    block *found = *list;
+    if (!found) return NULL;
+    *list = found->next;
+    cache.stats.bytes_cached -= (int64_t)bytes;
+    cache.stats.bytes_in_use += (int64_t)bytes;
+    return found;
+}
+
+static bool give(block **list, void *memory, size_t bytes) {
+    cache.stats.bytes_in_use -= (int64_t)bytes;
+#ifdef TC_ASAN
+    return false;
+#endif
+    if (cache.stats.bytes_cached + (int64_t)bytes > MAX_CACHED) return false;
+    block *freed = memory;
+    freed->next = *list;
+    *list = freed;
+    cache.stats.bytes_cached += (int64_t)bytes;
+    return true;
+}
+
+static void move_all(block **from, block **to) {
+    while (*from) {
+        block *freed = *from;
+        *from = freed->next;
+        freed->next = *to;
+        *to = freed;
+    }
+}
+
 // ----
 void *tc_alloc(size_t bytes) {
     if (bytes > MAX_BYTES) return NULL;
     size_class c = class_of(bytes);
     lock_cache();
     cache.stats.requests++;
-    block *found = cache.free[c.number];
-    if (found) {
-        cache.free[c.number] = found->next;
-        cache.stats.bytes_cached -= (int64_t)c.bytes;
-        cache.stats.bytes_in_use += (int64_t)c.bytes;
-    }
+    void *found = take(&cache.free[c.number], c.bytes);
     pthread_mutex_unlock(&cache.lock);
     if (found) return found;
 
@@ -126,37 +158,47 @@ void *tc_alloc(size_t bytes) {
     return fresh;
 }
 
-void tc_free(void *memory, size_t bytes) {
-    if (!memory) return;
-    size_class c = class_of(bytes);
+static void free_to(block **list, void *memory, size_t bytes) {
     lock_cache();
-    cache.stats.bytes_in_use -= (int64_t)c.bytes;
-#ifdef TC_ASAN
-    bool keep = false;
-#else
-    bool keep = cache.stats.bytes_cached + (int64_t)c.bytes <= MAX_CACHED;
-#endif
-    if (keep) {
-        block *freed = memory;
-        freed->next = cache.free[c.number];
-        cache.free[c.number] = freed;
-        cache.stats.bytes_cached += (int64_t)c.bytes;
-    }
+    bool kept = give(list, memory, bytes);
     pthread_mutex_unlock(&cache.lock);
-    if (!keep) system_free(memory);
+    if (!kept) system_free(memory);
+}
+
+void tc_free(void *memory, size_t bytes) {
+    size_class c = class_of(bytes);
+    if (memory) free_to(&cache.free[c.number], memory, c.bytes);
+}
+
+void *tc_scratch(size_t bytes) {
+#ifndef TC_ASAN
+    if (bytes <= SCRATCH) {
+        void *found = NULL;
+        lock_cache();
+        for (int i = 0; !found && i < OWNERS; i++) found = take(&cache.scratch[(tc_worker() + i) % OWNERS], SCRATCH);
+        cache.stats.requests += found != NULL;
+        pthread_mutex_unlock(&cache.lock);
+        return found ? found : tc_alloc(SCRATCH);
+    }
+#endif
+    return tc_alloc(bytes);
+}
+
+void tc_free_scratch(void *memory, size_t bytes) {
+#ifndef TC_ASAN
+    if (bytes <= SCRATCH) {
+        if (memory) free_to(&cache.scratch[tc_worker() % OWNERS], memory, SCRATCH);
+        return;
+    }
+#endif
+    tc_free(memory, bytes);
 }
 
 void tc_trim(void) {
     block *all = NULL;  // taken out under the lock, freed without it
     lock_cache();
-    for (int number = 0; number < CLASSES; number++) {
-        while (cache.free[number]) {
-            block *freed = cache.free[number];
-            cache.free[number] = freed->next;
-            freed->next = all;
-            all = freed;
-        }
-    }
+    for (int number = 0; number < CLASSES; number++) move_all(&cache.free[number], &all);
+    for (int owner = 0; owner < OWNERS; owner++) move_all(&cache.scratch[owner], &all);
     cache.stats.bytes_cached = 0;
     pthread_mutex_unlock(&cache.lock);
     while (all) {

@@ -95,6 +95,9 @@ int tc_worker(void);  // which thread of the pool this is; 0 for one that is not
 // A block of `bytes`, 64-byte aligned, not cleared; NULL if there is none to be had. tc_free wants the same size back. Thread safe.
 void *tc_alloc(size_t bytes);
 void tc_free(void *block, size_t bytes);
+// The same for what one chunk of work needs until it ends; it mostly lies in the caches of the core that runs the chunk.
+void *tc_scratch(size_t bytes);
+void tc_free_scratch(void *block, size_t bytes);
 void tc_trim(void);  // give all cached blocks back to the system
 
 typedef struct {

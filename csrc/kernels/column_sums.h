@@ -19,7 +19,7 @@ static int column_sums_chunk(void *context, int64_t chunk) {
     const column_job *job = context;
     const range rows = chunk_range(chunk, job->rows_per_chunk, job->rows);
     const size_t bytes = sizeof(real) * (size_t)job->width;
-    real *block = tc_alloc(bytes);
+    real *block = tc_scratch(bytes);
     if (!block) return TC_NO_MEMORY;
     double *sums = job->partial + chunk * job->width;
     for (int64_t i = 0; i < job->width; i++) sums[i] = 0;
@@ -28,7 +28,7 @@ static int column_sums_chunk(void *context, int64_t chunk) {
         job->terms(job->operands, row, min_i64(row + ROWS_PER_BLOCK, rows.end), job->columns, block);
         for (int64_t i = 0; i < job->width; i++) sums[i] += (double)block[i];
     }
-    tc_free(block, bytes);
+    tc_free_scratch(block, bytes);
     return TC_OK;
 }
 
@@ -47,6 +47,17 @@ static int column_sums(int64_t rows, int64_t columns, int64_t n_sums, column_ter
     return status;
 }
 
+// The same of one term, rounded.
+static int rounded_column_sums(int64_t rows, int64_t columns, column_terms *terms, const void *operands, real *sums) {
+    const size_t bytes = sizeof(double) * (size_t)columns;
+    double *totals = tc_alloc(bytes);
+    if (!totals) return TC_NO_MEMORY;
+    const int status = column_sums(rows, columns, 1, terms, operands, totals);
+    for (int64_t c = 0; c < columns; c++) sums[c] = (real)totals[c];
+    tc_free(totals, bytes);
+    return status;
+}
+
 static void terms_x(const void *x, int64_t begin, int64_t end, int64_t columns, real *restrict sums) {
     for (int64_t row = begin; row < end; row++) {
         const real *restrict x_row = (const real *)x + row * columns;
@@ -55,11 +66,24 @@ static void terms_x(const void *x, int64_t begin, int64_t end, int64_t columns, 
 }
 
 static int sum_rows(int64_t rows, int64_t columns, const real *x, real *sums) {
-    const size_t bytes = sizeof(double) * (size_t)columns;
-    double *totals = tc_alloc(bytes);
-    if (!totals) return TC_NO_MEMORY;
-    const int status = column_sums(rows, columns, 1, terms_x, x, totals);
-    for (int64_t c = 0; c < columns; c++) sums[c] = (real)totals[c];
-    tc_free(totals, bytes);
-    return status;
+    return rounded_column_sums(rows, columns, terms_x, x, sums);
+}
+
+// ---- g = dy * act'(y) and its sums, the gradient of a bias in front of the activation, in one pass
+typedef struct {
+    activation_row *row;
+    const real *dy, *y;
+    real alpha;
+    real *g;
+} activation_gradient;
+
+static void terms_gradient(const void *operands, int64_t begin, int64_t end, int64_t columns, real *restrict sums) {
+    const activation_gradient *p = operands;
+    const int64_t at = begin * columns;
+    p->row((end - begin) * columns, p->dy + at, p->y + at, p->alpha, p->g + at);
+    terms_x(p->g, begin, end, columns, sums);
+}
+
+static int activation_backward_sums(int64_t rows, int64_t columns, const activation_gradient *p, real *sums) {
+    return rounded_column_sums(rows, columns, terms_gradient, p, sums);
 }

@@ -68,7 +68,7 @@ static int gather_chunk(void *context, int64_t chunk) {
     const int64_t window = p->copy_rows * p->copy_columns * p->pixel;
     const int64_t copied = p->plain ? 0 : n_images * window, folded = p->fold > 1 ? cells * p->result_channels : 0;
     const size_t bytes = sizeof(real) * (size_t)(copied + folded);
-    real *scratch = bytes ? tc_alloc(bytes) : NULL;
+    real *scratch = bytes ? tc_scratch(bytes) : NULL;
     if (bytes && !scratch) return TC_NO_MEMORY;
 
     const image from = {p->rows.source, p->columns.source, p->source_channels, p->source_channels, p->repeat};
@@ -87,7 +87,7 @@ static int gather_chunk(void *context, int64_t chunk) {
                          n_images * phase_rows * f->columns);
     }
     if (folded) fold_channels(target, result, cells * (p->result_channels / p->fold), p->fold);
-    if (scratch) tc_free(scratch, bytes);
+    if (scratch) tc_free_scratch(scratch, bytes);
     return TC_OK;
 }
 

@@ -127,7 +127,7 @@ static int gradient_chunk(void *context, int64_t chunk) {
     const int64_t packed = block.direct || p->depthwise ? 0 : operand_room(false, unit_rows * g->out_w, block.out);
     const int64_t runs = unit_rows * ceil_div(g->out_w, RUN_MAX);
     const size_t bytes = sizeof(run) * (size_t)runs + sizeof(int64_t) * (size_t)(2 * n_rows) + sizeof(real) * (size_t)(copied + packed);
-    void *scratch = tc_alloc(bytes);
+    void *scratch = tc_scratch(bytes);
     if (!scratch) return TC_NO_MEMORY;
     block.packed = scratch;
     block.runs = (run *)(block.packed + packed);
@@ -145,7 +145,7 @@ static int gradient_chunk(void *context, int64_t chunk) {
     }
     const int64_t begin = share * p->units / p->shares, end = (share + 1) * p->units / p->shares;
     for (int64_t unit = begin; unit < end; unit++) gradient_unit(p, &block, unit, unit > begin);
-    tc_free(scratch, bytes);
+    tc_free_scratch(scratch, bytes);
     return TC_OK;
 }
 

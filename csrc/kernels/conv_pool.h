@@ -69,7 +69,7 @@ static int conv_pool_chunk(void *context, int64_t chunk) {
     conv.batch = images.end - images.begin;
     const int64_t image_size = pool->in_h * pool->in_w * pool->channels;
     const size_t bytes = sizeof(real) * (size_t)(conv.batch * image_size);
-    real *z = tc_alloc(bytes);
+    real *z = tc_scratch(bytes);
     if (!z) return TC_NO_MEMORY;
     const int status = direct_forward(&conv, job->x + images.begin * conv.in_h * conv.in_w * conv.in_channels, job->w, job->b, z);
     for (int64_t n = images.begin; status == TC_OK && n < images.end; n++) {
@@ -78,7 +78,7 @@ static int conv_pool_chunk(void *context, int64_t chunk) {
             for (int64_t j = 0; j < pool->out_w; j++)
                 pool_window_activated(job, cells_of_window(pool, image, i, j), ((n * pool->out_h + i) * pool->out_w + j) * pool->channels);
     }
-    tc_free(z, bytes);
+    tc_free_scratch(z, bytes);
     return status;
 }
 
@@ -133,17 +133,19 @@ static int dense_backward(const tc_conv2d *conv, const tc_pool2d *pool, const re
 static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x,
                                 const real *w, const real *y, const uint8_t *argmax, const real *dy, real *dx, real *dw, real *db) {
     const int64_t windows = pool->batch * pool->out_h * pool->out_w, size = windows * pool->channels;
+    const bool sparse = (dx || dw) && sparse_backward_fits(conv, pool) && sparse_backward_pays(conv, pool);
+    if (sparse) tc_note_algorithm("pool-sparse");
+    if (sparse && dw && db && !dx && is_narrow(conv)) return narrow_backward(conv, pool, kind, (real)alpha, x, y, argmax, dy, dw, db);
+
     const size_t bytes = kind == TC_LINEAR ? 0 : sizeof(real) * (size_t)size;
-    real *product = bytes ? tc_alloc(bytes) : NULL;
-    if (bytes && !product) return TC_NO_MEMORY;
-    const real *g = bytes ? product : dy;
-    int status = bytes ? activation_backward(kind, size, dy, y, alpha, product) : TC_OK;
-    if (status == TC_OK && db) status = sum_rows(windows, pool->channels, g, db);
-    if (status == TC_OK && (dx || dw)) {
-        const bool sparse = sparse_backward_fits(conv, pool) && sparse_backward_pays(conv, pool);
-        status = (sparse ? sparse_backward : dense_backward)(conv, pool, x, w, argmax, g, dx, dw);
-        if (sparse) tc_note_algorithm("pool-sparse");
-    }
-    if (bytes) tc_free(product, bytes);
+    activation_gradient gradient = {backward_rows[kind], dy, y, (real)alpha, bytes ? tc_alloc(bytes) : NULL};
+    if (bytes && !gradient.g) return TC_NO_MEMORY;
+    const real *g = bytes ? gradient.g : dy;
+    int status = TC_OK;
+    if (bytes && db) status = activation_backward_sums(windows, pool->channels, &gradient, db);
+    else if (bytes) status = activation_backward(kind, size, dy, y, alpha, gradient.g);
+    else if (db) status = sum_rows(windows, pool->channels, dy, db);
+    if (status == TC_OK && (dx || dw)) status = (sparse ? sparse_backward : dense_backward)(conv, pool, x, w, argmax, g, dx, dw);
+    if (bytes) tc_free(gradient.g, bytes);
     return status;
 }

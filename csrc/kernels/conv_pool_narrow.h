@@ -92,7 +92,7 @@ static int narrow_forward_chunk(void *context, int64_t chunk) {
     const int64_t plane = p->rows * p->columns, taps = g->kernel_h * g->kernel_w * g->in_channels,
                   windows = p->pool->out_h * p->pool->out_w;
     const size_t bytes = sizeof(real) * (size_t)(plane * g->in_channels);
-    real *planes = tc_alloc(bytes);
+    real *planes = tc_scratch(bytes);
     if (!planes) return TC_NO_MEMORY;
     for (int64_t image = images.begin; image < images.end; image++) {
         for (int64_t c = 0; c < g->in_channels; c++)
@@ -114,7 +114,7 @@ static int narrow_forward_chunk(void *context, int64_t chunk) {
             else narrow_pool_image(5, (int)g->in_channels, &vector);
         }
     }
-    tc_free(planes, bytes);
+    tc_free_scratch(planes, bytes);
     return TC_OK;
 }
 

@@ -43,12 +43,21 @@ static bool sparse_backward_pays(const tc_conv2d *conv, const tc_pool2d *pool) {
     return sparse < winograd_cost(conv, true) + 16 * unpooled * conv->out_channels;
 }
 
+// Vectors of input channels would be three quarters empty.
+static bool is_narrow(const tc_conv2d *conv) { return 4 * conv->in_channels <= VLEN; }
+
 static int sparse_backward(const tc_conv2d *conv, const tc_pool2d *pool, const real *x, const real *w, const uint8_t *argmax, const real *g,
                            real *dx, real *dw) {
     sparse_job job = {*conv, *pool, x, w, g, argmax, dx, dw};
-    const bool few = 4 * conv->in_channels <= VLEN;  // then vectors of input channels would be three quarters empty
     int status = TC_OK;
-    if (dw) status = few ? narrow_backward_kernel(&job) : sparse_backward_kernel(&job);
+    if (dw) status = is_narrow(conv) ? narrow_backward_kernel(&job, NULL, 1, NULL) : sparse_backward_kernel(&job);
     if (status == TC_OK && dx) status = sparse_backward_input(&job);
     return status;
+}
+
+// dw and db of a first layer, from dy: nobody else wants g. All of these activations are two straight lines.
+static int narrow_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, real alpha, const real *x, const real *y,
+                           const uint8_t *argmax, const real *dy, real *dw, real *db) {
+    const sparse_job job = {*conv, *pool, .x = x, .g = dy, .argmax = argmax, .dw = dw};
+    return narrow_backward_kernel(&job, y, activation_derivative(kind, 0, alpha), db);
 }

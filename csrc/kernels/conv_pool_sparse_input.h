@@ -61,7 +61,7 @@ static int scatter_chunk(void *context, int64_t chunk) {
     const int64_t windows = pool->out_h * pool->out_w;
     const range images = chunk_range(chunk / p->blocks, p->unit_images, g->batch);
     const size_t bytes = sizeof(real) * (size_t)((images.end - images.begin) * size) + sizeof(channel_sets) * (size_t)windows;
-    channel_sets *sets = tc_alloc(bytes);
+    channel_sets *sets = tc_scratch(bytes);
     if (!sets) return TC_NO_MEMORY;
     real *copied = (real *)(sets + windows);
     clear(copied, (images.end - images.begin) * size);
@@ -86,7 +86,7 @@ static int scatter_chunk(void *context, int64_t chunk) {
     const int64_t c = block * p->vectors * VLEN, channels = min_i64(width, g->in_channels - c);
     for (int64_t n = images.begin; n < images.end; n++)
         scatter_store(p, copied + (n - images.begin) * size, width, job->dx + n * g->in_h * g->in_w * g->in_channels + c, channels);
-    tc_free(sets, bytes);
+    tc_free_scratch(sets, bytes);
     return TC_OK;
 }
 

@@ -113,7 +113,7 @@ static int gather_chunk_of_windows(void *context, int64_t chunk) {
     unit.image = sparse_span(p->unit_rows, g->kernel_h) * unit.row;
     const int64_t windows = p->unit_images * p->unit_rows * pool->out_w, room = ceil_div(g->out_channels, VLEN) * (windows + 1) * VLEN;
     const size_t bytes = sizeof(real) * (size_t)(p->unit_images * unit.image) + (sizeof(real) + sizeof(lane)) * (size_t)room;
-    unit.x = tc_alloc(bytes);
+    unit.x = tc_scratch(bytes);
     if (!unit.x) return TC_NO_MEMORY;
     unit.g = unit.x + p->unit_images * unit.image;
     unit.at = (lane *)(unit.g + room);
@@ -129,7 +129,7 @@ static int gather_chunk_of_windows(void *context, int64_t chunk) {
         for (int64_t block = group * p->blocks / p->groups; block < (group + 1) * p->blocks / p->groups; block++)
             gather_block(p, &unit, block, index > begin, gather_partial(p, share, block));
     }
-    tc_free(unit.x, bytes);
+    tc_free_scratch(unit.x, bytes);
     return TC_OK;
 }
 

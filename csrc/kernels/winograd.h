@@ -85,9 +85,10 @@ static void winograd_taps(const winograd *p, int64_t copy_index, int64_t index, 
     }
     const int64_t point = taps_of_point(p, width);
     real *to = taps_of_panel(p, copy_index, index) + k.begin * width;
-    for (int64_t i = 0; i < n * width; i += VLEN) {
-        taps_down(p->m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS, 1}, t);
-        taps_across(p->m, t, &(rows_of_tile){to + i, point, (p->m + 2) * point, p->m + 2, 1});
+    for (int64_t i = 0; i < n * width; i += T_ITEM) {
+        const int64_t vectors = min_i64(T_ITEM, n * width - i) / VLEN;
+        taps_down(p->m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS, vectors}, t);
+        taps_across(p->m, t, &(rows_of_tile){to + i, point, (p->m + 2) * point, p->m + 2, vectors});
     }
 }
 
@@ -280,7 +281,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
     const int64_t zeros = MAX_POINTS * block.v_point, unpooled = unpooled_room(p, n);
     const size_t bytes = sizeof(real) * (size_t)(n * (block.v_tile + block.y_tile) + zeros + unpooled) +
                          (sizeof(winograd_tile) + 2 * sizeof(int64_t)) * (size_t)n;
-    real *scratch = tc_alloc(bytes);
+    real *scratch = tc_scratch(bytes);
     if (!scratch) return TC_NO_MEMORY;
     block.v = scratch;
     block.y = block.v + n * block.v_tile;
@@ -305,7 +306,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
         const range used = {columns.begin, min_i64(columns.end, p->result_channels)};
         for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + block.tile[t].at * block.y_tile, width, used);
     }
-    tc_free(scratch, bytes);
+    tc_free_scratch(scratch, bytes);
     return TC_OK;
 }
 

@@ -23,7 +23,7 @@ enum {
     BLOCK_CHANNELS = 64,      // of a block
     BLOCK_BYTES = 400 << 10,  // of its sums, about
     TAPS_CHANNELS = 8,        // that are transformed back at a time
-    GRADIENT_TILES = 64,      // of a chunk: summed up before they are added to the others; a shorter chain rounds less
+    GRADIENT_TILES = 48,      // of a chunk: summed up before they are added to the others; a shorter chain rounds less
 };
 
 typedef struct {
@@ -176,7 +176,7 @@ static int sums_chunk(void *context, int64_t chunk) {
     const int64_t points = PAIR * (q->p.m + 2), channels = block.channels.end - block.channels.begin;
     const size_t bytes = sizeof(real) * (size_t)(points * (block.sums_point + block.v_point + block.u_point)) +
                          sizeof(winograd_tile) * GRADIENT_TILES + sizeof(int64_t) * (size_t)channels;
-    block.sums = tc_alloc(bytes);
+    block.sums = tc_scratch(bytes);
     if (!block.sums) return TC_NO_MEMORY;
     block.v = block.sums + points * block.sums_point;
     block.u = block.v + points * block.v_point;
@@ -191,7 +191,7 @@ static int sums_chunk(void *context, int64_t chunk) {
         add_products(&block, first == begin);
     }
     transform_sums(&block);
-    tc_free(block.sums, bytes);
+    tc_free_scratch(block.sums, bytes);
     return TC_OK;
 }
 
