@@ -46,7 +46,7 @@ static int gemm_short_chunk(void *context, int64_t chunk) {
     const range rows = chunk_range(chunk, job->rows, job->m);
     const int64_t n = rows.end - rows.begin;
     const size_t bytes = sizeof(real) * (size_t)(job->b.k * n);
-    real *columns = tc_alloc(bytes);
+    real *columns = tc_scratch(bytes);
     if (!columns) return TC_NO_MEMORY;
     for (int64_t k = 0; k < job->b.k; k++) copy(columns + k * n, job->product.a + k * job->m + rows.begin, n);
     const run whole = {0, job->b.k};
@@ -57,7 +57,7 @@ static int gemm_short_chunk(void *context, int64_t chunk) {
     p.n_runs = 1;
     p.y += rows.begin * job->b.columns;
     multiply(p, &job->b, (range){0, operand_panels(job->b.columns)}, n);
-    tc_free(columns, bytes);
+    tc_free_scratch(columns, bytes);
     return TC_OK;
 }
 
@@ -74,7 +74,7 @@ static int gemm_packing_chunk(void *context, int64_t chunk) {
     const int64_t columns = min_i64(end, job->b.columns) - first, stride = job->transpose_b ? job->b.k : job->b.columns;
     const int64_t width = end - first;
     const size_t bytes = sizeof(real) * (size_t)(min_i64(PIECE, job->k_part) * width);
-    real *packed = tc_alloc(bytes);
+    real *packed = tc_scratch(bytes);
     if (!packed) return TC_NO_MEMORY;
     run piece;
     product p = job->product;
@@ -100,7 +100,7 @@ static int gemm_packing_chunk(void *context, int64_t chunk) {
         }
         p.accumulate = true;
     }
-    tc_free(packed, bytes);
+    tc_free_scratch(packed, bytes);
     return TC_OK;
 }
 
@@ -173,7 +173,10 @@ static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, in
     const bool in_parts = few_rows && panels <= PANELS_MAX && k >= K_PARTS * PIECE;
     const bool packing = in_parts || (few_rows && panels >= GEMM_CHUNKS / 4);
     const int64_t panels_per_chunk = in_parts ? panels : min_i64(PANELS_MAX, ceil_div(panels, 4));
-    const int64_t rows = packing ? m : min_i64(m, min_i64(GEMM_ROWS_MAX, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
+    const int64_t fewest = ceil_div(m, min_i64(GEMM_ROWS_MAX, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
+    const int64_t threads = tc_num_threads(), row_chunks = fewest < threads ? fewest : ceil_div(fewest, threads) * threads;
+    const int64_t rows =
+        packing ? m : min_i64(m, ceil_div(ceil_div(m, row_chunks), VLEN) * VLEN);  // as many for each thread; no sum depends on it
     const int64_t n_runs = ceil_div(k, RUN_MAX), room = in_parts ? K_PARTS * m * n : packing ? 0 : operand_room(direct, k, n);
     const size_t bytes = sizeof(run) * (size_t)n_runs + sizeof(int64_t) * (size_t)(2 * rows) + sizeof(real) * (size_t)room;
     char *scratch = tc_alloc(bytes);
