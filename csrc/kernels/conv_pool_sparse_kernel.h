@@ -3,11 +3,12 @@
 // Loops, from the outside: shares of the units, each with a dw of its own, added up in order at the end, x groups of blocks, which are the
 // chunks; units (some small images, or a band of windows of a large one), whose g and offsets are laid out window by window; blocks of one
 // or two vectors of input channels, whose part of x is copied with zeros around, so that it stays in L1; output channels; windows.
-// A share's dw lies as (block, o, tap, c): the sums of one o are one stretch of memory. How many shares and groups there are follows from
-// the shapes: one group, unless a dw for each share is too much memory.
+// A share's dw lies as (block, o, tap, c): the sums of one o are one stretch of memory. How many shares there are follows from the shapes;
+// each group lays its share out anew, so there are no more of them than the threads need. No sum depends on the groups.
 
 enum {
     GATHER_BYTES = 20 << 10,  // of the copy of x: with an output channel's g and offsets it stays in an L1 of 32 KB
+    GATHER_SHARES = 4,        // at most
     SHARES_BYTES = 4 << 20,   // of all dw, about
 };
 
@@ -165,8 +166,8 @@ static int sparse_backward_kernel(const sparse_job *job) {
     p.bands = ceil_div(pool->out_h, p.unit_rows);
     p.units = ceil_div(g->batch, p.unit_images) * p.bands;
     const int64_t size = p.blocks * g->out_channels * p.o_size, fitting = SHARES_BYTES / (size * (int64_t)sizeof(real));
-    p.shares = min_i64(p.units, min_i64(SPARSE_CHUNKS, max_i64(fitting, ceil_div(SPARSE_CHUNKS, p.blocks))));
-    p.groups = min_i64(p.blocks, ceil_div(SPARSE_CHUNKS, p.shares));
+    p.shares = min_i64(p.units, max_i64(1, min_i64(GATHER_SHARES, fitting)));
+    p.groups = min_i64(p.blocks, ceil_div(2 * tc_num_threads(), p.shares));
     const size_t bytes = sizeof(real) * (size_t)(p.shares * size);
     p.partial = tc_alloc(bytes);
     if (!p.partial) return TC_NO_MEMORY;
