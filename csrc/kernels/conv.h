@@ -15,11 +15,6 @@ static int conv2d_backward_input(const tc_conv2d *g, const real *dy, const real 
     return tile ? winograd_backward_input(tile, g, dy, NULL, w, dx) : direct_backward_input(g, dy, w, dx);
 }
 
-static int64_t winograd_kernel_size(const tc_conv2d *g) {
-    const bool empty = g->batch * g->out_h * g->out_w * g->in_channels * g->out_channels == 0;
-    return empty ? 0 : winograd_size(g, false);
-}
-
 static int conv2d_backward_kernel(const tc_conv2d *g, const real *x, const real *dy, real *dw) {
     const int64_t tile = winograd_kernel_size(g);
     note_tile(tile);

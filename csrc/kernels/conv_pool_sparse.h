@@ -37,7 +37,7 @@ static bool sparse_backward_fits(const tc_conv2d *conv, const tc_pool2d *pool) {
 // multiply-add is worth 1.75 of a product's, and to unpool a cell 16.
 static bool sparse_backward_pays(const tc_conv2d *conv, const tc_pool2d *pool) {
     if (conv->algorithm != TC_AUTO) return conv->algorithm == TC_DIRECT || !winograd_fits(conv);
-    if (!winograd_size(conv, false) || !winograd_size(conv, true)) return true;
+    if (!winograd_kernel_size(conv) || !winograd_size(conv, true)) return true;
     const double windows = (double)conv->batch * pool->out_h * pool->out_w, unpooled = (double)conv->batch * conv->out_h * conv->out_w;
     const double sparse = 1.75 * windows * TAPS * TAPS * conv->in_channels * conv->out_channels;
     return sparse < winograd_cost(conv, true) + 16 * unpooled * conv->out_channels;

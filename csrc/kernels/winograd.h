@@ -380,32 +380,46 @@ static bool winograd_fits(const tc_conv2d *g) {
            g->groups == 1 && pad < TAPS;
 }
 
-// Costs are counted in multiply-adds of a product. Measured: a transformed tap is worth 8, or 32 where the taps outgrow L2.
-static double taps_cost(const tc_conv2d *g) {
+// Costs are counted in multiply-adds of a product. Measured: to transform a tap is worth 8, or 32 where the taps outgrow L2; to transform
+// one back from its sums 8, or 20.
+static double taps_cost(const tc_conv2d *g, bool back) {
     const double taps = MAX_POINTS * MAX_POINTS * (double)g->in_channels * (double)g->out_channels;
-    return (taps * sizeof(real) > 1 << 20 ? 32 : 8) * taps;
+    return (taps * sizeof(real) <= 1 << 20 ? 8 : back ? 20 : 32) * taps;
 }
 
-// Of F(4x4). Measured: the transforms are worth about 16 for each value of a tile.
-static double winograd_cost(const tc_conv2d *g, bool adjoint) {
+// Of F(4x4), but for the taps. Measured: the transforms are worth about 14 for each value of a tile.
+static double tiles_cost(const tc_conv2d *g, bool adjoint) {
     const int64_t m = MAX_TILE, height = adjoint ? g->in_h : g->out_h, width = adjoint ? g->in_w : g->out_w;
     const double sources = adjoint ? g->out_channels : g->in_channels;
     const double results = whole_vectors(adjoint ? g->in_channels : g->out_channels);
     const double values = (double)g->batch * (height + 2 * ceil_div(height, m)) * (width + 2 * ceil_div(width, m));
-    return values * sources * results + 16 * values * (whole_vectors((int64_t)sources) + results) + taps_cost(g);
+    return values * sources * results + 14 * values * (whole_vectors((int64_t)sources) + results);
 }
 
+static double winograd_cost(const tc_conv2d *g, bool adjoint) { return tiles_cost(g, adjoint) + taps_cost(g, false); }
+
+// Measured: a multiply-add of a direct convolution is worth 1.1, or 1.5 where it fills one vector of results only.
 static double direct_cost(const tc_conv2d *g, bool adjoint) {
     const double cells = (double)g->batch * (adjoint ? g->in_h * g->in_w : g->out_h * g->out_w);
-    return TAPS * TAPS * cells * (adjoint ? g->out_channels : g->in_channels) * whole_vectors(adjoint ? g->in_channels : g->out_channels);
+    const int64_t sources = adjoint ? g->out_channels : g->in_channels, results = whole_vectors(adjoint ? g->in_channels : g->out_channels);
+    return (results > VLEN ? 1.1 : 1.5) * TAPS * TAPS * cells * sources * results;
 }
 
-// The tile size to run a convolution, or one of its gradients, with; 0 where it is to be direct. adjoint: the gradient of the input.
-// That of the kernel costs what the forward pass does.
+static int64_t forced_size(const tc_conv2d *g) { return g->algorithm == TC_WINOGRAD2 ? 2 : 4; }
+
+// The tile size to run a convolution, or the gradient of its input (adjoint), with; 0 where it is to be direct.
 static int64_t winograd_size(const tc_conv2d *g, bool adjoint) {
     if (g->algorithm == TC_DIRECT || !winograd_fits(g)) return 0;
-    if (g->algorithm == TC_AUTO) return (!adjoint && g->taps) || winograd_cost(g, adjoint) < direct_cost(g, adjoint) ? 4 : 0;
-    return g->algorithm == TC_WINOGRAD2 ? 2 : 4;
+    if (g->algorithm != TC_AUTO) return forced_size(g);
+    return (!adjoint && g->taps) || winograd_cost(g, adjoint) < direct_cost(g, adjoint) ? 4 : 0;
+}
+
+// The same of the gradient of the kernel. Measured: a multiply-add of the direct one is worth 1.4.
+static int64_t winograd_kernel_size(const tc_conv2d *g) {
+    const double cells = (double)g->batch * g->out_h * g->out_w, taps = (double)TAPS * TAPS * g->in_channels * g->out_channels;
+    if (g->algorithm == TC_DIRECT || !winograd_fits(g) || cells * taps == 0) return 0;
+    if (g->algorithm != TC_AUTO) return forced_size(g);
+    return tiles_cost(g, false) + taps_cost(g, true) < 1.4 * cells * taps ? 4 : 0;
 }
 
 // ---- the two products
@@ -435,10 +449,10 @@ static winograd winograd_of_forward(int64_t m, const tc_conv2d *g, const real *x
 enum { KEPT_TAPS_BYTES = 16 << 20 };  // at most
 
 static int conv2d_taps(const tc_conv2d *g, const real *w, int64_t *size, real *taps) {
-    const double rest = winograd_cost(g, false) - taps_cost(g);
+    const double rest = tiles_cost(g, false);
     const bool pays = g->algorithm != TC_AUTO || rest < direct_cost(g, false);
-    winograd p = winograd_of_forward(g->algorithm == TC_WINOGRAD2 ? 2 : 4, g, NULL, w, NULL, NULL);
-    *size = g->algorithm != TC_DIRECT && winograd_fits(g) && pays && 4 * taps_cost(g) > rest ? taps_size(&p) : 0;
+    winograd p = winograd_of_forward(forced_size(g), g, NULL, w, NULL, NULL);
+    *size = g->algorithm != TC_DIRECT && winograd_fits(g) && pays && 4 * taps_cost(g, false) > rest ? taps_size(&p) : 0;
     if (*size * (int64_t)sizeof(real) > KEPT_TAPS_BYTES) *size = 0;
     p.copies = 1;
     p.taps = taps;
