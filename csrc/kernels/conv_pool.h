@@ -104,7 +104,8 @@ typedef struct {
 static int unpool_chunk(void *context, int64_t chunk) {
     const unpool_job *job = context;
     const range images = chunk_range(chunk, job->images_per_chunk, job->from->pool->batch);
-    unpool_images(job->from, images, job->dz + images.begin * unpooled_size(job->from));
+    for (int64_t n = images.begin; n < images.end; n++)
+        unpool_rows(job->from, n, (range){0, job->from->pool->in_h}, job->dz + n * unpooled_size(job->from));
     return TC_OK;
 }
 

@@ -26,13 +26,10 @@ static void unpool_window(const unpooling *p, real *image, int64_t i, int64_t j,
     }
 }
 
-// Images first .. end - 1, side by side.
-static void unpool_images(const unpooling *p, range images, real *to) {
+// Those windows of image n that touch some rows of it; what no window has is 0 everywhere.
+static void unpool_rows(const unpooling *p, int64_t n, range rows, real *image) {
     const tc_pool2d *pool = p->pool;
-    for (int64_t n = images.begin; n < images.end; n++, to += unpooled_size(p)) {
-        if (!windows_tile(pool)) clear(to, unpooled_size(p));
-        for (int64_t i = 0; i < pool->out_h; i++)
-            for (int64_t j = 0; j < pool->out_w; j++)
-                unpool_window(p, to, i, j, ((n * pool->out_h + i) * pool->out_w + j) * pool->channels);
-    }
+    if (!windows_tile(pool)) clear(image, unpooled_size(p));
+    for (int64_t i = max_i64(0, rows.begin) / 2; i < min_i64(pool->out_h, ceil_div(rows.end, 2)); i++)
+        for (int64_t j = 0; j < pool->out_w; j++) unpool_window(p, image, i, j, ((n * pool->out_h + i) * pool->out_w + j) * pool->channels);
 }

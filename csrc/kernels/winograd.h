@@ -215,12 +215,17 @@ static int64_t unpooled_room(const winograd *p, int64_t tiles) {
     return p->pooled ? unpooled_size(p->pooled) * ((tiles - 2) / (p->tiles_h * p->tiles_w) + 2) : 0;
 }
 
+// What the windows of these tiles, which follow one another, need.
 static void unpool_for(const winograd *p, const winograd_tile *tile, int64_t n, real *images, windows_of_tiles *s) {
     if (!p->pooled) return;
-    const range of_tiles = {tile[0].image, tile[n - 1].image + 1};
-    unpool_images(p->pooled, of_tiles, images);
+    const winograd_tile *first = tile, *last = tile + n - 1;
     s->images = images;
-    s->first_image = of_tiles.begin;
+    s->first_image = first->image;
+    for (int64_t image = first->image; image <= last->image; image++, images += unpooled_size(p->pooled)) {
+        const range tiles = {image == first->image ? first->i : 0, image == last->image ? last->i + 1 : p->tiles_h};
+        const range rows = {tiles.begin * p->m - p->pad_top, tiles.end * p->m - p->pad_top + 2};
+        unpool_rows(p->pooled, image, rows, images);
+    }
 }
 
 static void transform_back(const winograd_block *block, const winograd_tile *tile, const real *y, int64_t width, range columns) {
