@@ -96,9 +96,11 @@ static void winograd_taps(const winograd *p, int64_t copy_index, int64_t index, 
 // some of the other's, and find them far away the next time.
 static int winograd_taps_chunk(void *context, int64_t chunk) {
     const winograd *p = context;
-    const int64_t parts = ceil_div(p->source_channels, WINOGRAD_TAPS), all = operand_panels(p->result_channels) * parts;
-    for (int64_t i = p->copies > 1 ? 0 : chunk; i < (p->copies > 1 ? all : chunk + 1); i++)
-        winograd_taps(p, p->copies > 1 ? chunk : 0, i / parts, chunk_range(i % parts, WINOGRAD_TAPS, p->source_channels));
+    const bool whole = p->copies > 1;
+    const int64_t blocks = ceil_div(p->source_channels, WINOGRAD_TAPS);
+    const range parts = whole ? (range){0, operand_panels(p->result_channels) * blocks} : (range){chunk, chunk + 1};
+    for (int64_t i = parts.begin; i < parts.end; i++)
+        winograd_taps(p, whole ? chunk : 0, i / blocks, chunk_range(i % blocks, WINOGRAD_TAPS, p->source_channels));
     return TC_OK;
 }
 
@@ -325,8 +327,8 @@ static int64_t winograd_cut(winograd *p) {
 }
 
 static int transform_taps(winograd *p) {
-    const int64_t parts = ceil_div(p->source_channels, WINOGRAD_TAPS);
-    return tc_parallel_for(p->copies > 1 ? p->copies : operand_panels(p->result_channels) * parts, winograd_taps_chunk, p);
+    const int64_t parts = operand_panels(p->result_channels) * ceil_div(p->source_channels, WINOGRAD_TAPS);
+    return tc_parallel_for(p->copies > 1 ? p->copies : parts, winograd_taps_chunk, p);
 }
 
 static int winograd_run(winograd *p) {
