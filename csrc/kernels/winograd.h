@@ -42,15 +42,16 @@ struct winograd {
     // follows from the above
     int64_t tiles_h, tiles_w, last_rows, last_columns;   // of all tiles; results of the last ones
     int64_t shares, chunks_per_share, panels_per_chunk;  // shares of the tiles
-    int64_t copies;                                      // of the taps: one, or one for each share
+    int64_t copies;                                      // of the taps: one, or one for each thread
     real *taps;                                          // (panel, point, source channel, result channel of the panel); may be given
+    bool *made;                                          // each thread's copy; or NULL, where there is one
 };
 
 enum {
     WINOGRAD_TILES = 24,    // of a chunk: rows for whole tiles of ukr/tile.h
     WINOGRAD_TAPS = 32,     // source channels whose taps are transformed at a time
     WINOGRAD_CHAIN = 128,   // source channels that are summed up before they are added to the others: a shorter chain rounds less
-    COPY_TILES = 128,       // of a share, at least, for which its own taps pay
+    COPY_TILES = 128,       // of a thread, at least, for which its own taps pay
     COPY_BYTES = 16 << 20,  // of all copies, at most
 };
 
@@ -92,15 +93,15 @@ static void winograd_taps(const winograd *p, int64_t copy_index, int64_t index, 
     }
 }
 
-// A part of the one copy, or a whole one of several: were these shared out in parts, a thread that is a little faster would write to
-// some of the other's, and find them far away the next time.
+static void winograd_taps_of_panel(const winograd *p, int64_t copy_index, int64_t index) {
+    for (int64_t k = 0; k < ceil_div(p->source_channels, WINOGRAD_TAPS); k++)
+        winograd_taps(p, copy_index, index, chunk_range(k, WINOGRAD_TAPS, p->source_channels));
+}
+
 static int winograd_taps_chunk(void *context, int64_t chunk) {
     const winograd *p = context;
-    const bool whole = p->copies > 1;
-    const int64_t blocks = ceil_div(p->source_channels, WINOGRAD_TAPS);
-    const range parts = whole ? (range){0, operand_panels(p->result_channels) * blocks} : (range){chunk, chunk + 1};
-    for (int64_t i = parts.begin; i < parts.end; i++)
-        winograd_taps(p, whole ? chunk : 0, i / blocks, chunk_range(i % blocks, WINOGRAD_TAPS, p->source_channels));
+    const int64_t parts = ceil_div(p->source_channels, WINOGRAD_TAPS);
+    winograd_taps(p, 0, chunk / parts, chunk_range(chunk % parts, WINOGRAD_TAPS, p->source_channels));
     return TC_OK;
 }
 
@@ -306,13 +307,17 @@ static int winograd_chunk(void *context, int64_t chunk) {
         block.y_row[t] = t * block.y_tile;
         transform_window(&inputs, p, block.tile + t, block.v + block.tile[t].at * block.v_tile, block.v_point);
     }
+    const int64_t copy_index = tc_worker() % p->copies;
+    const bool makes_taps = p->made && !p->made[copy_index];  // the first chunk of a thread, panel by panel
     for (int64_t index = panel.begin; index < panel.end; index++) {
         const range columns = panel_columns(p->result_channels, index);
         const int64_t width = columns.end - columns.begin;
-        multiply_points(&block, taps_of_panel(p, tc_worker() % p->copies, index), width);
+        if (makes_taps) winograd_taps_of_panel(p, copy_index, index);
+        multiply_points(&block, taps_of_panel(p, copy_index, index), width);
         const range used = {columns.begin, min_i64(columns.end, p->result_channels)};
         for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + block.tile[t].at * block.y_tile, width, used);
     }
+    if (makes_taps) p->made[copy_index] = true;
     tc_free_scratch(scratch, bytes);
     return TC_OK;
 }
@@ -328,7 +333,7 @@ static int64_t winograd_cut(winograd *p) {
 
 static int transform_taps(winograd *p) {
     const int64_t parts = operand_panels(p->result_channels) * ceil_div(p->source_channels, WINOGRAD_TAPS);
-    return tc_parallel_for(p->copies > 1 ? p->copies : parts, winograd_taps_chunk, p);
+    return tc_parallel_for(parts, winograd_taps_chunk, p);
 }
 
 static int winograd_run(winograd *p) {
@@ -341,16 +346,20 @@ static int winograd_run(winograd *p) {
     // Few tiles are shared out by panels, too, and each of these chunks transforms them anew: so no more of them than the threads need.
     // No sum depends on this cut.
     p->panels_per_chunk = ceil_div(panels, min_i64(panels, ceil_div(2 * threads, chunks)));
-    // Taps that another core wrote are slow to read where the two share no cache.
+    // Taps that another core wrote are slow to read where the two share no cache, so each thread has its own. It makes them as it comes to
+    // them: were they shared out, one that is a little faster would write to the other's, and find them far away the next time. With so
+    // many tiles no chunk has only some of the panels.
     const int64_t taps_bytes = taps_size(p) * (int64_t)sizeof(real);
-    const bool apart = !p->taps && tiles >= p->shares * COPY_TILES && p->shares * taps_bytes <= COPY_BYTES;
-    p->copies = apart ? p->shares : 1;
-    const size_t bytes = p->taps ? 0 : (size_t)(p->copies * taps_bytes);
+    const bool apart = !p->taps && threads > 1 && tiles >= threads * COPY_TILES && threads * taps_bytes <= COPY_BYTES;
+    p->copies = apart ? threads : 1;
+    const size_t bytes = p->taps ? 0 : (size_t)(p->copies * (taps_bytes + (int64_t)sizeof(bool)));
     int status = TC_OK;
     if (bytes) {
         p->taps = tc_alloc(bytes);
         if (!p->taps) return TC_NO_MEMORY;
-        status = transform_taps(p);
+        p->made = apart ? (bool *)(p->taps + p->copies * taps_size(p)) : NULL;
+        for (int64_t i = 0; apart && i < p->copies; i++) p->made[i] = false;
+        if (!apart) status = transform_taps(p);
     }
     if (status == TC_OK) status = tc_parallel_for(chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
     if (bytes) tc_free(p->taps, bytes);
