@@ -233,4 +233,5 @@ def _flow(
                     flowing[link] = flowing[link] + part if link in flowing else part
             if not retain_graph:
                 node.release()
-    return flowing | kept
+    flowing |= kept
+    return flowing
