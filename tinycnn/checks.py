@@ -21,7 +21,7 @@ def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf
     Raises:
         DTypeError, ArgumentError: naming the argument.
     """
-    if isinstance(value, bool) or not (isinstance(value, Real) or getattr(value, "shape", None) == ()):
+    if type(value) is not float and (isinstance(value, bool) or not (isinstance(value, Real) or getattr(value, "shape", None) == ())):
         raise DTypeError(f"{name} must be a number, got {shown(value)}")
     number = float(value)
     if not math.isfinite(number) or number < low or number > high or (open_end and number == high):

@@ -40,6 +40,25 @@ def test_dtypes(data: object, dtype: type) -> None:
     assert t.dtype.isnative
 
 
+@pytest.mark.parametrize("code", np.typecodes["AllInteger"] + "fd?")
+def test_arrays_are_shared_and_made_native(code: str) -> None:
+    array = np.array([0, 1], code)
+    t = ops.convert_to_tensor(array)
+    assert t.data is array
+    assert ops.convert_to_tensor(t) is ops.cast(t, array.dtype) is t
+    swapped = array.astype(array.dtype.newbyteorder("S"))
+    native = ops.convert_to_tensor(swapped)
+    assert native.dtype.isnative
+    assert native.dtype == array.dtype
+    np.testing.assert_array_equal(native.data, array)
+
+
+@pytest.mark.parametrize("code", "gFDGOSUMm")
+def test_arrays_of_anything_else_are_refused(code: str) -> None:
+    with pytest.raises(DTypeError):
+        ops.convert_to_tensor(np.zeros(2, code))
+
+
 @pytest.mark.parametrize("data", [[1j], ["a"], [object()], [None], [[1], [1, 2]], np.zeros(2, np.longdouble), {"a": 1}])
 def test_what_is_not_numbers_is_refused(data: object) -> None:
     with pytest.raises(DTypeError):

@@ -166,6 +166,18 @@ CASES: dict[str, list[Case]] = {
         Case((normal(2, 3, 4), normal(4, 5), normal(5)), lambda x, w, b: np.tanh(x @ w + b), {"kind": "tanh"}),
         Case((normal(3, 2, 2), normal(4, 5), normal(5)), lambda x, w, b: x.reshape(3, 4) @ w + b, {"flatten": True}),
     ],
+    "Chain": [
+        Case(
+            (normal(3, 4), normal(4, 5), normal(5), normal(5, 2), normal(2)),
+            lambda x, w, b, v, c: np.maximum(x @ w + b, 0) @ v + c,
+            {"links": [(OPS["Affine"], {"kind": "relu"}), (OPS["Affine"], {})]},
+        ),
+        Case(
+            (normal(2, 5, 6, 3), normal(3, 3, 3, 4), normal(4), normal(24, 5), normal(5)),
+            None,
+            {"links": [(OPS["ConvPool2d"], {"padding": "same", "kind": "relu"}), (OPS["Affine"], {"flatten": True, "kind": "tanh"})]},
+        ),
+    ],
     "BiasActivation": [
         Case((distinct(3, 4), np.full(4, 0.01)), None, {"kind": kind, "alpha": 0.3})
         for kind in ("linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh")

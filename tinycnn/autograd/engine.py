@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Collection
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
 import numpy as np
 
@@ -82,17 +82,17 @@ class no_grad:
         return wrapper  # type: ignore[return-value]
 
 
+@final
 class Node:
     """One recorded op. `inputs` holds, for each input, its node, its tensor where that is a leaf, or None where no gradient goes."""
 
-    __slots__ = ("geometry", "inputs", "needs", "op", "retaining", "saved")
+    __slots__ = ("geometry", "inputs", "op", "retaining", "saved")
 
-    def __init__(self, op: type[Op], geometry: Any, saved: Any, inputs: tuple[Any, ...], needs: tuple[bool, ...]) -> None:
+    def __init__(self, op: type[Op], geometry: Any, saved: Any, inputs: tuple[Link | None, ...]) -> None:
         self.op: type[Op] | None = op
         self.geometry = geometry
         self.saved = saved
-        self.inputs: tuple[Link | None, ...] = inputs
-        self.needs = needs
+        self.inputs = inputs
         #: A weak reference to the result, if it wants its gradient from `backward`.
         self.retaining: weakref.ref[Tensor] | None = None
 
@@ -124,23 +124,27 @@ def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str
 
 def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | None, ...]) -> tuple[Any, Any, Node | None]:
     """`record` for a known `geometry_of`: the inputs' shapes -> geometry."""
-    arrays, shapes, needs, links = [], [], [], []
-    for t in inputs:  # one loop in place of four comprehensions, each of which is a function of its own
+    arrays, shapes = [], []
+    links: list[Link | None] = []
+    needed = False
+    for t in inputs:  # one loop in place of three comprehensions, each of which is a function of its own
         array = None if t is None else t.data
         arrays.append(array)
         shapes.append(None if array is None else array.shape)
-        needed = t is not None and t.requires_grad
-        needs.append(needed)
-        links.append(t.node or t if needed else None)  # type: ignore[union-attr]  # needed tells that there is a tensor
+        if t is not None and t.requires_grad:
+            needed = True
+            links.append(t.node or t)
+        else:
+            links.append(None)
     geometry = geometry_of(*shapes)
     if _mode.is_quiet:
         y, saved = op.forward(current(), geometry, *arrays)
     else:
         with quiet():
             y, saved = op.forward(current(), geometry, *arrays)
-    if not _mode.grad_enabled or True not in needs:
+    if not needed or not _mode.grad_enabled:
         return y, saved, None
-    return y, saved, Node(op, geometry, saved, tuple(links), tuple(needs))
+    return y, saved, Node(op, geometry, saved, tuple(links))
 
 
 def _sorted(root: Node) -> list[Node]:
@@ -165,11 +169,13 @@ def _sorted(root: Node) -> list[Node]:
 
 def _with_places(node: Node, offered: set[Tensor]) -> Needs:
     """What `node` needs, with the places of those leaves that have one and meet their first gradient here; they join `offered`."""
-    needs: list[bool | Place] = list(node.needs)
-    for i, link in enumerate(node.inputs):
-        if link is not None and not isinstance(link, Node) and link not in offered:
+    needs: list[bool | Place] = []
+    for link in node.inputs:
+        if link is None or type(link) is Node or link in offered:
+            needs.append(link is not None)
+        else:
             offered.add(link)
-            needs[i] = link.place() or needs[i]
+            needs.append(link.place() or True)
     return tuple(needs)
 
 
@@ -179,7 +185,7 @@ def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None
     These change at the very end, so an error on the way leaves all gradients as they were.
     """
     for link, found in _flow(_sorted(root), gradient, retain_graph).items():
-        if not isinstance(link, Node):
+        if type(link) is not Node:
             link.accumulate(found)
         elif link.retaining is not None and (tensor := link.retaining()) is not None:
             tensor.accumulate(found)
@@ -217,7 +223,7 @@ def _flow(
             if reaching is None:
                 needs = _with_places(node, offered)
             else:
-                needs = tuple([needed and link in reaching for needed, link in zip(node.needs, node.inputs, strict=True)])
+                needs = tuple([link is not None and link in reaching for link in node.inputs])
                 if True not in needs:
                     continue
             assert node.op is not None  # _sorted has checked it
@@ -227,4 +233,5 @@ def _flow(
                     flowing[link] = flowing[link] + part if link in flowing else part
             if not retain_graph:
                 node.release()
-    return flowing | kept
+    flowing |= kept
+    return flowing

@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["Prepared", "Tensor", "apply", "as_supported_array", "grad"]
 
 
+#: What tinycnn computes with, in native byte order.
+_SUPPORTED = frozenset(map(np.dtype, ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")))
+
+
 def as_supported_array(data: Any, dtype: DTypeLike | None = None, *, copy: bool | None = None, name: str = "data") -> NDArray[Any]:
     """`data` as a native-endian array of a dtype that tinycnn computes with: float32, float64, integers or bool.
 
     float16 becomes float32, which holds it exactly. Raises DTypeError for complex, object, text and extended floats.
     """
+    if type(data) is np.ndarray and data.dtype in _SUPPORTED and dtype is None and not copy:  # as nearly always
+        return data
     array = data.data if isinstance(data, Tensor) else data
     if type(array) is not np.ndarray or dtype is not None or copy:
         try:

@@ -56,7 +56,9 @@ def whole(data: ArrayData, dtype: np.dtype[Any]) -> Batch:
 
 def _dtype_of(array: NDArray[Any], kind: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that a batch of such an array has: `dtype`, or for integer targets their own."""
-    return array.dtype.newbyteorder("=") if kind == "y" and array.dtype.kind != "f" else dtype
+    if kind != "y" or array.dtype.kind == "f":
+        return dtype
+    return array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
 
 
 class ArrayBatches:

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.geometry import Conv2dGeometry, ConvPool2dGeometry, Pool2dGeometry
-from tinycnn.kernels.operands import floating, inplace_operand, matrix, operand
+from tinycnn.kernels.operands import floating, inplace_operand, leading, matrix, operand
 from tinycnn.kernels.spec import Activation, Array, IntArray, PoolableActivation, SmallIntArray
 
 __all__ = ["CheckedKernels"]
@@ -43,41 +43,41 @@ class CheckedKernels:
 
     # ------------------------------------------------------------------------------------------------ convolution
     def conv2d_forward(self, geometry: Conv2dGeometry, x: Array, w: Array, b: Array | None) -> Array:
-        dtype = floating("x", x)
-        x = operand("x", x, geometry.in_shape, dtype)
+        x = leading("x", x, geometry.in_shape)
+        dtype = x.dtype
         w = operand("w", w, geometry.kernel_shape, dtype)
         b = None if b is None else operand("b", b, (geometry.out_channels,), dtype)
         return self._bare.conv2d_forward(geometry, x, w, b)
 
     def conv2d_backward_input(self, geometry: Conv2dGeometry, dy: Array, w: Array) -> Array:
-        dtype = floating("dy", dy)
-        dy = operand("dy", dy, geometry.out_shape, dtype)
+        dy = leading("dy", dy, geometry.out_shape)
+        dtype = dy.dtype
         w = operand("w", w, geometry.kernel_shape, dtype)
         return self._bare.conv2d_backward_input(geometry, dy, w)
 
     def conv2d_backward_kernel(self, geometry: Conv2dGeometry, x: Array, dy: Array, *, into: Array | None = None) -> Array:
-        dtype = floating("x", x)
-        x = operand("x", x, geometry.in_shape, dtype)
+        x = leading("x", x, geometry.in_shape)
+        dtype = x.dtype
         dy = operand("dy", dy, geometry.out_shape, dtype)
         into = None if into is None else inplace_operand("into", into, geometry.kernel_shape, dtype)
         return self._bare.conv2d_backward_kernel(geometry, x, dy, into=into)
 
     # ------------------------------------------------------------------------------------------------ pooling
     def max_pool2d_forward(self, geometry: Pool2dGeometry, x: Array) -> tuple[Array, IntArray]:
-        x = operand("x", x, geometry.in_shape, floating("x", x))
+        x = leading("x", x, geometry.in_shape)
         return self._bare.max_pool2d_forward(geometry, x)
 
     def max_pool2d_backward(self, geometry: Pool2dGeometry, dy: Array, argmax: IntArray) -> Array:
-        dy = operand("dy", dy, geometry.out_shape, floating("dy", dy))
+        dy = leading("dy", dy, geometry.out_shape)
         argmax = operand("argmax", argmax, geometry.out_shape, np.dtype(np.int32))
         return self._bare.max_pool2d_backward(geometry, dy, argmax)
 
     def avg_pool2d_forward(self, geometry: Pool2dGeometry, x: Array) -> Array:
-        x = operand("x", x, geometry.in_shape, floating("x", x))
+        x = leading("x", x, geometry.in_shape)
         return self._bare.avg_pool2d_forward(geometry, x)
 
     def avg_pool2d_backward(self, geometry: Pool2dGeometry, dy: Array) -> Array:
-        dy = operand("dy", dy, geometry.out_shape, floating("dy", dy))
+        dy = leading("dy", dy, geometry.out_shape)
         return self._bare.avg_pool2d_backward(geometry, dy)
 
     # ------------------------------------------------------------------------------------------------ convolution to pooling
@@ -92,8 +92,9 @@ class CheckedKernels:
         wants_argmax: bool = True,
     ) -> tuple[Array, SmallIntArray | None]:
         _check_activation(kind, alpha, POOLABLE_ACTIVATIONS)
-        dtype, conv = floating("x", x), geometry.conv
-        x = operand("x", x, conv.in_shape, dtype)
+        conv = geometry.conv
+        x = leading("x", x, conv.in_shape)
+        dtype = x.dtype
         w = operand("w", w, conv.kernel_shape, dtype)
         b = None if b is None else operand("b", b, (conv.out_channels,), dtype)
         return self._bare.conv2d_pool_forward(geometry, kind, x, w, b, float(alpha), wants_argmax)
@@ -113,8 +114,9 @@ class CheckedKernels:
         dw_into: Array | None = None,
     ) -> tuple[Array | None, Array | None, Array | None]:
         _check_activation(kind, alpha, POOLABLE_ACTIVATIONS)
-        dtype, conv, out_shape = floating("x", x), geometry.conv, geometry.out_shape
-        x = operand("x", x, conv.in_shape, dtype)
+        conv, out_shape = geometry.conv, geometry.out_shape
+        x = leading("x", x, conv.in_shape)
+        dtype = x.dtype
         w = operand("w", w, conv.kernel_shape, dtype)
         y = operand("y", y, out_shape, dtype)
         argmax = operand("argmax", argmax, out_shape, UINT8)
@@ -124,8 +126,8 @@ class CheckedKernels:
 
     # ------------------------------------------------------------------------------------------------ dense algebra
     def matmul(self, a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False, into: Array | None = None) -> Array:
-        dtype = floating("a", a)
-        a, b = matrix("a", a, dtype), matrix("b", b, dtype)
+        a = matrix("a", a)
+        b = matrix("b", b, a.dtype)
         inner_a, inner_b = a.shape[0 if transpose_a else 1], b.shape[1 if transpose_b else 0]
         if inner_a != inner_b:
             raise ShapeError(
@@ -134,25 +136,25 @@ class CheckedKernels:
             )
         if into is not None:
             shape = a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]
-            into = inplace_operand("into", into, shape, dtype)
+            into = inplace_operand("into", into, shape, a.dtype)
         return self._bare.matmul(a, b, transpose_a, transpose_b, into=into)
 
     def affine_forward(self, kind: Activation, x: Array, w: Array, b: Array | None, alpha: float = 0.0) -> Array:
         _check_activation(kind, alpha, ACTIVATIONS)
-        dtype = floating("x", x)
-        x, w = matrix("x", x, dtype), matrix("w", w, dtype)
+        x = matrix("x", x)
+        w = matrix("w", w, x.dtype)
         if x.shape[1] != w.shape[0]:
             raise ShapeError(f"w must have {x.shape[1]} rows to match x of shape {x.shape}, got shape {w.shape}")
-        b = None if b is None else operand("b", b, (w.shape[1],), dtype)
+        b = None if b is None else operand("b", b, (w.shape[1],), x.dtype)
         return self._bare.affine_forward(kind, x, w, b, float(alpha))
 
     def sum_rows(self, x: Array) -> Array:
-        return self._bare.sum_rows(matrix("x", x, floating("x", x)))
+        return self._bare.sum_rows(matrix("x", x))
 
     # ------------------------------------------------------------------------------------------------ bias + activation
     def bias_activation_forward(self, kind: Activation, x: Array, b: Array | None, alpha: float = 0.0) -> Array:
         _check_activation(kind, alpha)
-        x = operand("x", x, None, floating("x", x))
+        x = leading("x", x)
         if b is not None:
             if x.ndim == 0:
                 raise ShapeError("x must have at least one dimension to take the bias b, got shape ()")
@@ -161,38 +163,38 @@ class CheckedKernels:
 
     def activation_backward(self, kind: Activation, dy: Array, y: Array, alpha: float = 0.0) -> Array:
         _check_activation(kind, alpha)
-        dy = operand("dy", dy, None, floating("dy", dy))
+        dy = leading("dy", dy)
         y = operand("y", y, dy.shape, dy.dtype)
         return self._bare.activation_backward(kind, dy, y, float(alpha))
 
     # ------------------------------------------------------------------------------------------------ softmax + cross-entropy
     def softmax(self, x: Array) -> Array:
-        return self._bare.softmax(matrix("x", x, floating("x", x)))
+        return self._bare.softmax(matrix("x", x))
 
     def softmax_crossentropy_forward(self, logits: Array, targets: Array) -> tuple[Array, Array]:
-        logits = matrix("logits", logits, floating("logits", logits))
+        logits = matrix("logits", logits)
         targets = operand("targets", targets, logits.shape, logits.dtype)
         return self._bare.softmax_crossentropy_forward(logits, targets)
 
     def softmax_crossentropy_backward(self, dloss: Array, probabilities: Array, targets: Array) -> Array:
-        probabilities = matrix("probabilities", probabilities, floating("probabilities", probabilities))
+        probabilities = matrix("probabilities", probabilities)
         dloss = operand("dloss", dloss, probabilities.shape[:1], probabilities.dtype)
         targets = operand("targets", targets, probabilities.shape, probabilities.dtype)
         return self._bare.softmax_crossentropy_backward(dloss, probabilities, targets)
 
     # ------------------------------------------------------------------------------------------------ batch normalisation
     def batch_norm_moments(self, x: Array) -> tuple[Array, Array]:
-        return self._bare.batch_norm_moments(matrix("x", x, floating("x", x)))
+        return self._bare.batch_norm_moments(matrix("x", x))
 
     def batch_norm_forward(self, x: Array, mean: Array, variance: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
-        x = matrix("x", x, floating("x", x))
+        x = matrix("x", x)
         mean, variance, gamma, beta = _channel_vectors(x, mean=mean, variance=variance, gamma=gamma, beta=beta)
         return self._bare.batch_norm_forward(x, mean, variance, gamma, beta, float(epsilon))
 
     def batch_norm_backward(
         self, dy: Array, x: Array, mean: Array, variance: Array, gamma: Array, epsilon: float, *, training: bool
     ) -> tuple[Array, Array, Array]:
-        dy = matrix("dy", dy, floating("dy", dy))
+        dy = matrix("dy", dy)
         x = operand("x", x, dy.shape, dy.dtype)
         mean, variance, gamma = _channel_vectors(x, mean=mean, variance=variance, gamma=gamma)
         return self._bare.batch_norm_backward(dy, x, mean, variance, gamma, float(epsilon), bool(training))

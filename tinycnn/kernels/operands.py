@@ -14,7 +14,7 @@ import numpy as np
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.kernels.spec import Array
 
-__all__ = ["floating", "inplace_operand", "matrix", "operand", "placing"]
+__all__ = ["floating", "inplace_operand", "leading", "matrix", "operand", "placing"]
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -32,9 +32,8 @@ def floating(name: str, array: Array) -> np.dtype[Any]:
 
 def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dtype[Any]) -> Any:
     """`array` in normal form, a copy only where it has to be; ShapeError / DTypeError unless it has `shape` (None: any) and `dtype`."""
-    fits = type(array) is np.ndarray and array.dtype is dtype and (shape is None or array.shape == shape)
-    if fits and (flags := array.flags).c_contiguous and flags.aligned:  # as nearly always
-        return array
+    if type(array) is np.ndarray and array.dtype is dtype and (shape is None or array.shape == shape) and array.flags.carray:
+        return array  # as nearly always; "carray" is all three of contiguous, aligned and writable
     if not isinstance(array, np.ndarray):
         raise DTypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
     if array.dtype != dtype and array.dtype.newbyteorder("=") != dtype:
@@ -45,9 +44,17 @@ def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dt
     return array if array.dtype.isnative and flags.c_contiguous and flags.aligned else np.array(array, dtype, order="C")
 
 
-def matrix(name: str, array: Array, dtype: np.dtype[Any]) -> Any:
-    """`operand` of any shape with two dimensions."""
-    array = operand(name, array, None, dtype)
+def leading(name: str, array: Array, shape: tuple[int, ...] | None = None) -> Any:
+    """`operand` for the first one of a call, of float32 or float64: the others have its dtype."""
+    fits = type(array) is np.ndarray and (array.dtype is FLOAT32 or array.dtype is FLOAT64) and (shape is None or array.shape == shape)
+    if fits and array.flags.carray:  # as nearly always
+        return array
+    return operand(name, array, shape, floating(name, array))
+
+
+def matrix(name: str, array: Array, dtype: np.dtype[Any] | None = None) -> Any:
+    """`operand`, or without a `dtype` `leading`, of any shape with two dimensions."""
+    array = leading(name, array) if dtype is None else operand(name, array, None, dtype)
     if array.ndim != 2:
         raise ShapeError(f"{name} must have 2 dimensions, got shape {array.shape}")
     return array

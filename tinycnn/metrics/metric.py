@@ -83,7 +83,7 @@ class Metric(Configurable):
     def reset_state(self) -> None:
         """Forget all batches."""
         for variable in self._variables:
-            variable.data[...] = 0
+            variable.data.fill(0)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""

@@ -1,5 +1,5 @@
 """Which layers run as one step: Conv2D -> activation -> MaxPooling2D, where one kernel does all three at the pooled resolution, and
-Flatten -> Dense -> activation, which is then one op.
+Flatten -> Dense -> activation, which is then one op. Such steps that follow each other are recorded as one op, too.
 
 A step is what a stack of layers, or such a stack inside of a functional model, is run by: (tensor, training) -> tensor. A layer is
 one. Fused steps use the weights of their layers as they are at each call, so weights, frozen layers, files and summaries know nothing of
@@ -18,9 +18,11 @@ from tinycnn.kernels.spec import Array, PoolableActivation
 from tinycnn.layers import Activation, Conv2D, Dense, Flatten, Layer, LeakyReLU, MaxPooling2D, ReLU
 from tinycnn.ops import cast
 from tinycnn.rules.activation import Softmax
+from tinycnn.rules.chain import Chain
 from tinycnn.rules.fused import Affine, ConvPool2d
+from tinycnn.rules.op import Op
 
-__all__ = ["FusedStep", "Step", "begins", "fused_steps", "step_at"]
+__all__ = ["FusedStep", "Step", "begins", "chain_at", "fused_steps", "step_at"]
 
 Step = Callable[..., Any]
 #: An activation that may go after the maximum: its name in the kernels, and its slope below 0.
@@ -31,7 +33,17 @@ class FusedStep:
     """Several layers in one.
 
     To predict, no tensor is needed: `compute` takes and gives an array.
+
+    Args:
+        op: what is computed, of the inputs, a kernel and a bias.
+        layer: whose weights are used.
+        then: what comes after the op, for activations that are none of the kernel's.
+        **parameters: those of the op.
     """
+
+    def __init__(self, op: type[Op], layer: Any, then: Callable[[Tensor], Tensor] | None = None, **parameters: Any) -> None:
+        self.op, self.layer, self.then, self.parameters = op, layer, then, parameters
+        self._run = Prepared(op, **parameters)
 
     def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         raise NotImplementedError
@@ -50,15 +62,15 @@ class ConvPoolStep(FusedStep):
     """
 
     def __init__(self, conv: Conv2D, **parameters: Any) -> None:
-        self.conv, self.parameters = conv, parameters
-        self._training, self._inference = (Prepared(ConvPool2d, **parameters, keeps_argmax=keeps) for keeps in (True, False))
+        super().__init__(ConvPool2d, conv, **parameters)
+        self._inference = Prepared(ConvPool2d, **parameters, keeps_argmax=False)
 
     def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        run = self._training if is_grad_enabled() else self._inference
-        return run(*_operands(self.conv, inputs))
+        run = self._run if is_grad_enabled() else self._inference
+        return run(*_operands(self.layer, inputs))
 
     def compute(self, x: Array) -> Array:
-        result: Array = self._inference.compute(*_arrays(self.conv, x))
+        result: Array = self._inference.compute(*_arrays(self.layer, x))
         return result
 
 
@@ -72,16 +84,15 @@ class DenseStep(FusedStep):
     """
 
     def __init__(self, dense: Dense, then: Callable[[Tensor], Tensor] | None, **parameters: Any) -> None:
-        self.dense, self.then, self.parameters = dense, then, parameters
-        self._run = Prepared(Affine, **parameters)
+        super().__init__(Affine, dense, then, **parameters)
         self._softmax = Prepared(Softmax) if then is softmax else None
 
     def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        result = self._run(*_operands(self.dense, inputs))
+        result = self._run(*_operands(self.layer, inputs))
         return result if self.then is None else self.then(result)
 
     def compute(self, x: Array) -> Array:
-        result: Array = self._run.compute(*_arrays(self.dense, x))
+        result: Array = self._run.compute(*_arrays(self.layer, x))
         if self._softmax is not None:  # of nearly every classifier; no loss will ask for its logits
             result = self._softmax.compute(result)
         elif self.then is not None:
@@ -89,11 +100,44 @@ class DenseStep(FusedStep):
         return result
 
 
+class ChainStep(FusedStep):
+    """Fused steps one after the other.
+
+    Args:
+        steps: at least two, of one dtype; only the last may have a `then`.
+    """
+
+    def __init__(self, steps: Sequence[FusedStep]) -> None:
+        self.steps = steps
+        links = [(step.op, step.parameters) for step in steps]
+        super().__init__(Chain, steps[0].layer, steps[-1].then, links=links)
+
+    def __call__(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        if not is_grad_enabled() or not (inputs.requires_grad or self.layer.kernel.requires_grad):
+            for step in self.steps:  # one by one: what is saved for no gradient is freed at once
+                inputs = step(inputs)
+            return inputs
+        operands = [_entering(self.layer, inputs)]
+        for step in self.steps:
+            operands += (step.layer.kernel, step.layer.bias)
+        result = self._run(*operands)
+        return result if self.then is None else self.then(result)
+
+    def compute(self, x: Array) -> Array:
+        for step in self.steps:
+            x = step.compute(x)
+        return x
+
+
+def _entering(layer: Any, inputs: Tensor) -> Tensor:
+    """The inputs in the layer's dtype."""
+    return inputs if inputs.data.dtype is layer.kernel.data.dtype else cast(inputs, layer.dtype)
+
+
 def _operands(layer: Any, inputs: Tensor) -> tuple[Tensor, ...]:
     """The inputs in the layer's dtype, its kernel, and its bias if it has one."""
     kernel, bias = layer.kernel, layer.bias
-    if inputs.data.dtype is not kernel.data.dtype:
-        inputs = cast(inputs, layer.dtype)
+    inputs = _entering(layer, inputs)
     return (inputs, kernel) if bias is None else (inputs, kernel, bias)
 
 
@@ -110,10 +154,31 @@ def fused_steps(layers: Sequence[Layer]) -> list[Step]:
     steps: list[Step] = []
     at = 0
     while at < len(layers):
-        step, taken = step_at(layers, at)
+        step, taken = chain_at(layers, at)
         steps.append(step)
         at += taken
     return steps
+
+
+def chain_at(layers: Sequence[Any], at: int) -> tuple[Step, int]:
+    """What begins with layer `at` of some that run one after the other, fused steps chained; and how many layers it takes."""
+    step, taken = step_at(layers, at)
+    steps: list[Any] = [step]
+    while at + taken < len(layers):
+        step, more = step_at(layers, at + taken)
+        if not _continues(steps, step):
+            break
+        steps.append(step)
+        taken += more
+    return ChainStep(steps) if len(steps) > 1 else steps[0], taken
+
+
+def _continues(steps: Sequence[Any], step: Any) -> bool:
+    """Whether a step can go into the op of those before. Not with a layer that is there: the order of its gradients' sum would change."""
+    before = steps[-1]
+    if not (isinstance(before, FusedStep) and isinstance(step, FusedStep)):
+        return False
+    return before.then is None and before.layer.dtype == step.layer.dtype and all(step.layer is not one.layer for one in steps)
 
 
 def step_at(layers: Sequence[Any], at: int) -> tuple[Step, int]:

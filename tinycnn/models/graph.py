@@ -11,7 +11,7 @@ from tinycnn.errors import ArgumentError
 from tinycnn.layers import Input
 from tinycnn.layers.symbolic import KerasTensor, Node
 from tinycnn.layers.tree import leaves, map_leaves
-from tinycnn.models.fusion import begins, step_at
+from tinycnn.models.fusion import begins, chain_at
 
 __all__ = ["Graph", "Step", "from_inputs", "get_source_inputs", "places", "redraw", "run", "steps", "trace"]
 
@@ -185,7 +185,7 @@ def steps(nodes: Sequence[Node], outputs: Sequence[KerasTensor], fuses: bool) ->
             chain = [node]
             while begins(node.layer) and id(chain[-1]) in after:
                 chain.append(after[id(chain[-1])])
-            run, taken = step_at([one.layer for one in chain], 0)
+            run, taken = chain_at([one.layer for one in chain], 0)
             found.append(Step(run, node, chain[taken - 1]))
             done |= {id(one) for one in chain[:taken]}
     read = {id(t) for t in outputs}

@@ -108,7 +108,10 @@ class Steps(Compiled):
     def _overrides(self, *methods: str) -> bool:
         """Whether this model's class, or the model itself, has methods of its own under some of these names."""
         own, cls = vars(self), type(self)
-        return True in [method in own or getattr(cls, method) is not getattr(Steps, method) for method in methods]
+        for method in methods:  # noqa: SIM110  # twice as quick as `any`, and on the way of every step
+            if method in own or getattr(cls, method) is not getattr(Steps, method):
+                return True
+        return False
 
     def _has_own(self, kind: str) -> bool:
         """Whether a "train" or "test" step is other than the default."""
@@ -147,11 +150,12 @@ class Steps(Compiled):
     def _feed(self, kind: str, class_weight: Mapping[int, float] | None = None, finite: bool = False) -> Feed:
         """How data for a "train", "test" or "predict" step is checked, and made into batches."""
         admit: Callable[[ArrayData], Any]
-        if self._overrides(f"{kind}_step"):
+        if kind != "predict" and not self._is_spelt_out(kind):
+            admit = functools.partial(self._admit_targets, self._known_shapes())
+        elif self._overrides(f"{kind}_step"):
             admit = _anything
         else:
-            only_inputs = kind == "predict" or self._is_spelt_out(kind)
-            admit = functools.partial(self._admit_inputs if only_inputs else self._admit_targets, self._known_shapes())
+            admit = functools.partial(self._admit_inputs, self._known_shapes())
         shapes = [tensor.shape for tensor in self.inputs]
         return Feed(admit, self.input_names, self.output_names, shapes, np.dtype(self.dtype), class_weight, finite)
 

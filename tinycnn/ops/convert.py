@@ -82,9 +82,11 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     Raises:
         DTypeError: if tinycnn does not compute with `dtype`.
     """
-    x = convert_to_tensor(x)
+    tensor = convert_to_tensor(x)
+    if tensor.data.dtype is dtype:  # as nearly always
+        return tensor
     target = as_supported_array(np.empty(0, as_dtype(dtype))).dtype
-    return x if x.dtype == target else apply(Cast, x, dtype=target)
+    return tensor if tensor.dtype == target else apply(Cast, tensor, dtype=target)
 
 
 def stop_gradient(variable: TensorLike) -> Tensor:

@@ -43,14 +43,13 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
         inputs = tuple(value for value in args if isinstance(value, Tensor))
         with no_grad():
             result, grad = f(*args, **kwargs)
-        needs = tuple(tensor.requires_grad for tensor in inputs)
-        if not is_grad_enabled() or True not in needs:
+        if not is_grad_enabled() or not any(tensor.requires_grad for tensor in inputs):
             return convert_to_tensor(result)
         if not callable(grad):
             raise DTypeError(f"a function with a custom gradient must return (result, grad), got {shown(grad)} as grad")
         links = tuple((tensor.node or tensor) if tensor.requires_grad else None for tensor in inputs)
         saved = grad, tuple(tensor.shape for tensor in inputs)
-        return Tensor.wrap(convert_to_numpy(result), Node(_Custom, None, saved, links, needs))
+        return Tensor.wrap(convert_to_numpy(result), Node(_Custom, None, saved, links))
 
     return function
 

@@ -147,8 +147,13 @@ def categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits
     shape = output.data.shape
     if shape != target.data.shape or not shape:
         raise ShapeError(f"target must have the shape of output, got {target.shape} and {shape}")
+    return _crossentropy(target, output, from_logits, axis)
+
+
+def _crossentropy(target: Tensor, output: Tensor, from_logits: bool, axis: int) -> Tensor:
+    """`categorical_crossentropy` of two Tensors of one shape and dtype."""
     if from_logits:
-        if axis not in (-1, len(shape) - 1):
+        if axis not in (-1, output.data.ndim - 1):
             output, target = array.moveaxis(output, axis, -1), array.moveaxis(target, axis, -1)
         return _softmax_crossentropy(output, target)
     probabilities = math.divide(output, math.sum(output, axis, keepdims=True))
@@ -183,7 +188,7 @@ def sparse_categorical_crossentropy(target: TensorLike, output: TensorLike, from
     rows = array.unit_rows(classes, output.data.dtype)[labels]
     if axis != len(shape) - 1:
         rows = np.moveaxis(rows, -1, axis)
-    return categorical_crossentropy(Tensor.wrap(rows), output, from_logits, axis)
+    return _crossentropy(Tensor.wrap(rows), output, from_logits, axis)
 
 
 def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Tensor:

@@ -66,10 +66,11 @@ class FlatVariables:
         for i, variable in enumerate(self.variables):
             if variable.data.base is not weights:
                 self._take(i)
-            if variable.grad is None or not variable.trainable:
+            gradient = variable.grad
+            if gradient is None or not variable.trainable:
                 continue
-            if variable.grad.base is not gradients:
-                self.view(self.gradients, i)[...] = variable.grad
+            if gradient.base is not gradients:
+                self.view(self.gradients, i)[...] = gradient
                 variable.grad = self.view(self.gradients, i)
             ready.append(i)
         return ready

@@ -284,7 +284,8 @@ class Optimizer(Configurable):
                 self._update(ready, learning_rate)
             if self.use_ema:
                 self._average()
-        _constrain(group.variables[i] for group, chosen in ready for i in chosen)
+        for group, chosen in ready:
+            _constrain(group, chosen)
         self._count[...] = self._iterations + 1
 
     def _update(self, ready: Ready, learning_rate: float) -> None:
@@ -460,9 +461,10 @@ def _as_count(value: Any) -> int:
     return int(value.__index__())
 
 
-def _constrain(variables: Iterable[Variable]) -> None:
-    """Put what the constraints of the variables make of them in their place."""
-    for variable in variables:
+def _constrain(group: FlatVariables, chosen: list[int]) -> None:
+    """Put what the constraints of the variables `chosen` make of them in their place."""
+    for i in chosen:
+        variable = group.variables[i]
         if variable.constraint is not None:
             with no_grad():
                 variable.assign(variable.constraint(variable))

@@ -3,6 +3,7 @@
 from tinycnn.rules import (
     activation,
     arithmetic,
+    chain,
     convolution,
     crossentropy,
     elementwise,
@@ -23,6 +24,7 @@ __all__ = [
     "Op",
     "activation",
     "arithmetic",
+    "chain",
     "convolution",
     "crossentropy",
     "elementwise",

@@ -90,7 +90,8 @@ class Mean(_Reduction):
     @staticmethod
     def forward(k: KernelSet, geometry: ReductionGeometry, x: Array) -> tuple[Array, None]:
         _check_not_empty(geometry, "mean")
-        return (x.sum(axis=geometry.axes) / x.dtype.type(geometry.count)).reshape(geometry.out_shape), None
+        mean = np.asarray(x.sum(axis=geometry.axes) / x.dtype.type(geometry.count))  # a scalar's own `reshape` is slow
+        return mean.reshape(geometry.out_shape), None
 
     @staticmethod
     def vjp(k: KernelSet, geometry: ReductionGeometry, saved: None, dy: Array, needs: Needs) -> Gradients:
