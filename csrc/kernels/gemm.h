@@ -175,8 +175,7 @@ static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, in
     const int64_t panels_per_chunk = in_parts ? panels : min_i64(PANELS_MAX, ceil_div(panels, 4));
     const int64_t fewest = ceil_div(m, min_i64(GEMM_ROWS_MAX, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
     const int64_t threads = tc_num_threads(), row_chunks = fewest < threads ? fewest : ceil_div(fewest, threads) * threads;
-    const int64_t rows =
-        packing ? m : min_i64(m, ceil_div(ceil_div(m, row_chunks), VLEN) * VLEN);  // as many for each thread; no sum depends on it
+    const int64_t rows = packing ? m : min_i64(m, whole_vectors(ceil_div(m, row_chunks)));  // as many for each thread; no sum depends on it
     const int64_t n_runs = ceil_div(k, RUN_MAX), room = in_parts ? K_PARTS * m * n : packing ? 0 : operand_room(direct, k, n);
     const size_t bytes = sizeof(run) * (size_t)n_runs + sizeof(int64_t) * (size_t)(2 * rows) + sizeof(real) * (size_t)room;
     char *scratch = tc_alloc(bytes);

@@ -22,6 +22,8 @@ typedef struct {
     bool packed;
 } panel;
 
+static int64_t whole_vectors(int64_t n) { return ceil_div(n, VLEN) * VLEN; }
+
 static int64_t operand_panels(int64_t columns) { return ceil_div(ceil_div(columns, VLEN), MAX_VECTORS); }
 
 // The columns of a panel, up to whole vectors.
@@ -40,7 +42,7 @@ static panel operand_panel(const operand *b, int64_t index) {
 // Elements to set aside for `packed`.
 static int64_t operand_room(bool direct, int64_t k, int64_t columns) {
     if (direct) return columns % VLEN ? k * MAX_VECTORS * VLEN : 0;
-    return k * ceil_div(columns, VLEN) * VLEN;
+    return k * whole_vectors(columns);
 }
 
 // These two are mostly for a few vectors; the empty statements keep the compiler from making a call of the library's memcpy or memset.

@@ -56,7 +56,6 @@ enum {
 };
 
 static int64_t winograd_points(const winograd *p) { return (p->m + 2) * (p->m + 2); }
-static int64_t whole_vectors(int64_t n) { return ceil_div(n, VLEN) * VLEN; }
 
 // Between the taps of two points; an odd number of vectors, so that the points do not compete for the same sets of L1.
 static int64_t taps_of_point(const winograd *p, int64_t columns) { return p->source_channels * columns + VLEN; }
