@@ -54,9 +54,9 @@ def _pooling(g: Pool2dGeometry, per_window: int) -> Work:
     return Work(f"{_rows_of(g.in_shape)} -> {_rows_of(g.out_shape)}, {g.window_h}x{g.window_w}", windows * per_window)
 
 
-def _product(a: Array, b: Array, transpose_a: bool, transpose_b: bool, note: str = "") -> Work:
+def _product(a: Array, b: Array, transpose_a: bool, transpose_b: bool, note: str = "", times: int = 1) -> Work:
     (m, k), n = a.shape[:: -1 if transpose_a else 1], b.shape[0 if transpose_b else 1]
-    return Work(f"{m}x{k} @ {k}x{n}{note}", 2 * m * k * n)
+    return Work(f"{m}x{k} @ {k}x{n}{note}", 2 * m * k * n * times)
 
 
 def _each(x: Array, flop: int, note: str = "") -> Work:
@@ -88,6 +88,9 @@ WORK: dict[str, Callable[..., Work]] = {
     ),
     "matmul": lambda a, b, *, transpose_a=False, transpose_b=False, into=None: _product(a, b, transpose_a, transpose_b),
     "affine_forward": lambda kind, x, w, b, alpha=0.0: _product(x, w, False, False, f", {kind}"),
+    "affine_backward": lambda kind, x, w, y, dy, alpha, needs, *, dw_into=None: _product(
+        x, w, False, False, f", {kind}", needs[0] + needs[1]
+    ),
     "sum_rows": lambda x: _each(x, 1),
     "bias_activation_forward": lambda kind, x, b, alpha=0.0: _each(x, (kind != "linear") + (b is not None), f", {kind}"),
     "activation_backward": lambda kind, dy, y, alpha=0.0: _each(dy, 2 * (kind != "linear"), f", {kind}"),

@@ -1,4 +1,7 @@
-// A dense layer: y = act(x @ w + b). The product starts from the bias, and the activation goes over the result where it lies.
+// A dense layer: y = act(x @ w + b), and its gradients.
+//
+// Forward, the product starts from the bias, and the activation goes over the result where it lies. Backward, what passes the activation,
+// g = dy * act'(y), is made first, with its sums: db = sum of the rows of g, dw = x^T @ g, dx = g @ w^T.
 
 typedef struct {
     activation_in_place *activate;
@@ -20,4 +23,23 @@ static int affine_forward(tc_activation kind, int64_t rows, int64_t columns, int
     if (status != TC_OK || kind == TC_LINEAR) return status;
     affine_job job = {in_place[kind], rows * columns, (real)alpha, y};
     return tc_parallel_for(ceil_div(job.size, CHUNK_WORK), affine_activate_chunk, &job);
+}
+
+// dx, dw and db may be NULL, and y where nothing is read off it.
+static int affine_backward(tc_activation kind, int64_t rows, int64_t columns, int64_t k, const real *x, const real *w, const real *y,
+                           const real *dy, double alpha, real *dx, real *dw, real *db) {
+    const size_t bytes = kind == TC_LINEAR ? 0 : sizeof(real) * (size_t)(rows * columns);
+    real *passed = bytes ? tc_alloc(bytes) : NULL;
+    if (bytes && !passed) return TC_NO_MEMORY;
+    const real *g = bytes ? passed : dy;
+    int status = TC_OK;
+    if (bytes && db) {
+        const activation_gradient gradient = {backward_rows[kind], dy, y, (real)alpha, passed};
+        status = activation_backward_sums(rows, columns, &gradient, db);
+    } else if (bytes) status = activation_backward(kind, rows * columns, dy, y, alpha, passed);
+    else if (db) status = sum_rows(rows, columns, dy, db);
+    if (status == TC_OK && dw) status = product_of(1, 0, k, columns, rows, x, g, NULL, dw);
+    if (status == TC_OK && dx) status = product_of(0, 1, rows, k, columns, g, w, NULL, dx);
+    if (bytes) tc_free(passed, bytes);
+    return status;
 }

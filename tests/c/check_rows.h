@@ -50,6 +50,32 @@ static void check_affine_forward(void) {
             }
 }
 
+static void check_affine_backward(void) {
+    static const int64_t sizes[][3] = {{1, 70, 40}, {7, 5, 3}, {33, 19, 600}, {50, 611, 30}, {3, 4, 0}, {90, 33, 70}};  // rows, columns, k
+    for (int s = 0; s < COUNT(sizes); s++)
+        for (int kind = TC_LINEAR; kind <= TC_TANH; kind++)
+            for (int needs = 0; needs < 8; needs++) {
+                const int64_t rows = sizes[s][0], columns = sizes[s][1], k = sizes[s][2];
+                const double least = kind == TC_SIGMOID ? 0 : -1;
+                array x = operand(rows * k, -1, 1), w = operand(k * columns, -1, 1), dy = operand(rows * columns, -1, 1);
+                array y = optional(kind != TC_LINEAR, operand(rows * columns, least, 1));
+                array dx = optional(needs & 1, result(rows * k)), dw = optional(needs & 2, result(k * columns));
+                array db = optional(needs & 4, result(columns));
+                for (int64_t i = 0; i < rows; i++)
+                    for (int64_t j = 0; j < columns; j++) {
+                        const double g = dy.value[i * columns + j] * slope(kind, y.data ? y.value[i * columns + j] : 0);
+                        if (db.data) db.value[j] += g;
+                        for (int64_t l = 0; l < k; l++) {
+                            if (dx.data) dx.value[i * k + l] += g * w.value[l * columns + j];
+                            if (dw.data) dw.value[l * columns + j] += g * x.value[i * k + l];
+                        }
+                    }
+                expect(tc_affine_backward(dtype, kind, rows, columns, k, x.data, w.data, y.data, dy.data, alpha, dx.data, dw.data,
+                                          db.data) == TC_OK);
+                compare(dx), compare(dw), compare(db);
+            }
+}
+
 // ---- activations
 static void check_bias_activation_forward(void) {
     for (int s = 0; s < COUNT(matrices); s++)

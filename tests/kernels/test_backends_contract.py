@@ -83,6 +83,14 @@ def calls(batch: int = 3, size: int = 7, channels: int = 6, dtype: Any = np.floa
             Call("affine_forward", {"x": x, "w": normal(channels, 33), "b": normal(33)}, {"kind": kind, "alpha": 0.1})
             for kind in ("linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh")
         ),
+        *(
+            Call(
+                "affine_backward",
+                {"x": x, "w": normal(channels, 33), "y": positive(rows, 33), "dy": normal(rows, 33)},
+                {"kind": kind, "alpha": 0.1, "needs": (True, True, True)},
+            )
+            for kind in ("linear", "leaky_relu", "tanh")
+        ),
         Call("sum_rows", {"x": x}),
         *(
             Call("bias_activation_forward", {"x": x, "b": vector}, {"kind": kind, "alpha": 0.1})
@@ -236,7 +244,10 @@ def test_a_wrong_shape_is_named(kernels, call):
         for wrong in (array[None], array[..., :-1], array.ravel()[:1].reshape(())):
             if call.method == "bias_activation_forward" and wrong.ndim > 2:
                 continue  # any rank will do
-            if call.method in ("sum_rows", "softmax", "batch_norm_moments", "matmul", "affine_forward") and wrong.ndim == 2:
+            if (
+                call.method in ("sum_rows", "softmax", "batch_norm_moments", "matmul", "affine_forward", "affine_backward")
+                and wrong.ndim == 2
+            ):
                 continue  # any matrix will do
             with pytest.raises(ShapeError, match=rf"^({'|'.join(call.arrays)}) must .* got "):
                 call.run(kernels, **{name: wrong})
@@ -370,6 +381,9 @@ def depends(call: Call, name: str, result: np.ndarray) -> bool:
     """Does this result of the call depend on that operand?"""
     if call.method == "conv2d_pool_backward":  # dx depends on w, dw on x; y only decides
         return name == "dy" or (name in "xw" and result.ndim == 4 and result.shape != call.arrays[name].shape)
+    if call.method == "affine_backward":  # so here, but that y is a factor of the derivative of tanh
+        decides = name == "y" and call.options["kind"] != "tanh"
+        return not decides and (name in ("y", "dy") or (result.ndim == 2 and result.shape != call.arrays[name].shape))
     if call.method == "softmax_crossentropy_forward" and name == "targets":
         return result.ndim == 1  # the loss, not the probabilities
     if call.method == "batch_norm_backward":

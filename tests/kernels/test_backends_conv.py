@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinycnn.errors import ArgumentError
 from tinycnn.geometry import Conv2dGeometry, conv2d_geometry
 from tinycnn.kernels.spec import Activation
 
@@ -188,6 +189,43 @@ def test_affine(kernels, oracle, sizes, kind, bias, seed, dtype):
     got = kernels.affine_forward(kind, x, w, b if bias else None, 0.3)
     want = oracle.affine_forward(kind, x64, w64, b64 if bias else None, 0.3)
     assert_close(got, want, oracle.affine_forward("linear", x_abs, w_abs, b_abs, 0.0) + 1, dtype)
+
+
+@given(
+    sizes=st.tuples(st.integers(0, 70), st.integers(0, 70), st.integers(1, 70)),
+    kind=KINDS,
+    needs=st.tuples(*[st.booleans()] * 3),
+    seed=SEEDS,
+    dtype=DTYPES,
+)
+def test_affine_backward(kernels, oracle, sizes, kind, needs, seed, dtype):
+    m, k, n = sizes
+    random = np.random.default_rng(seed)
+    x, w, dy = (random.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n), (m, n)))
+    y = random.uniform(-1, 1, (m, n)).astype(dtype)
+    (x64, w64, y64, dy64), (x_abs, w_abs, _, dy_abs) = wide(x, w, y, dy)
+    got = kernels.affine_backward(kind, x, w, y, dy, 0.3, needs)
+    want = oracle.affine_backward(kind, x64, w64, y64, dy64, 0.3, needs)
+    terms = oracle.affine_backward("linear", x_abs, w_abs, None, 2 * dy_abs, 0.0, needs)  # no derivative is larger than 2
+    for needed, array, expected, absolute in zip(needs, got, want, terms, strict=True):
+        assert (array is not None) == needed
+        if needed:
+            assert_close(array, expected, absolute + 1, dtype)
+
+
+def test_affine_backward_puts_the_gradient_of_the_weights_where_it_is_wanted(kernels):
+    x, w, dy = (np.random.default_rng(1).standard_normal(shape) for shape in ((9, 5), (5, 4), (9, 4)))
+    into = np.empty((5, 4))
+    dx, dw, db = kernels.affine_backward("linear", x, w, None, dy, 0.0, (False, True, False), dw_into=into)
+    assert dx is None
+    assert db is None
+    assert dw is into
+    np.testing.assert_allclose(dw, x.T @ dy, rtol=1e-12, atol=1e-12)
+
+
+def test_affine_backward_wants_what_the_derivative_is_read_off(kernels):
+    with pytest.raises(ArgumentError, match=r"^y must be given, .* tanh"):
+        kernels.affine_backward("tanh", np.ones((2, 3)), np.ones((3, 4)), None, np.ones((2, 4)), 0.0, (True, True, True))
 
 
 def test_matmul_of_no_inner_cells_is_zero(kernels):

@@ -81,6 +81,7 @@ def run_everything(kernels, dtype):
         kernels.affine_forward("relu", draw(50, 300), draw(300, 611), draw(611)),
         kernels.affine_forward("tanh", draw(1, 900), draw(900, 333), None),
         kernels.affine_forward("relu", draw(30, 2100), draw(2100, 130), draw(130)),
+        *kernels.affine_backward("tanh", draw(50, 300), draw(300, 611), draw(50, 611), draw(50, 611), 0.0, (True, True, True)),
         kernels.matmul(draw(64, 128), draw(700, 128), transpose_b=True),
         kernels.matmul(draw(61, 900), draw(61, 37), transpose_a=True),
     ]

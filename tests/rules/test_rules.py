@@ -276,6 +276,7 @@ BAD: list[tuple[str, tuple[tuple[int, ...], ...], dict[str, Any], str]] = [
     ("Softmax", ((2, 0),), {}, "at least one"),
     ("Affine", ((2, 3), (4, 5)), {}, "columns in x1"),
     ("Affine", ((2, 3), (3, 5), (4,)), {}, "bias"),
+    ("Affine", ((2, 3), (3,)), {}, "kernel must be a matrix"),
     ("Affine", ((2, 3, 4), (11, 5)), {"flatten": True}, "columns in x1"),
     ("BiasActivation", ((2, 3), (4,)), {}, "bias"),
     ("BiasActivation", ((2,),), {"kind": "leaky_relu", "alpha": -1.0}, "negative_slope"),

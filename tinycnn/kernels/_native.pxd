@@ -56,6 +56,9 @@ cdef extern from "tinycnn.h" nogil:
     int tc_sum_rows(tc_dtype, int64_t rows, int64_t columns, const void *x, void *sums)
     int tc_affine_forward(
         tc_dtype, tc_activation, int64_t rows, int64_t columns, int64_t k, const void *x, const void *w, const void *b, double alpha, void *y)
+    int tc_affine_backward(
+        tc_dtype, tc_activation, int64_t rows, int64_t columns, int64_t k, const void *x, const void *w, const void *y, const void *dy,
+        double alpha, void *dx, void *dw, void *db)
     int tc_bias_activation_forward(tc_dtype, tc_activation, int64_t rows, int64_t columns, const void *x, const void *b, double alpha, void *y)
     int tc_activation_backward(tc_dtype, tc_activation, int64_t size, const void *dy, const void *y, double alpha, void *dx)
     int tc_softmax(tc_dtype, int64_t rows, int64_t columns, const void *x, void *y)

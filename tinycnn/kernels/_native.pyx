@@ -374,6 +374,25 @@ def affine_forward(kind, x, w, b, double alpha):
     return y
 
 
+def affine_backward(kind, x, w, y, dy, double alpha, needs, dw_into):
+    cdef tc_dtype dtype = real_of(x)
+    cdef int code = ACTIVATIONS[kind]
+    cdef int64_t rows = x.shape[0], k = x.shape[1], columns = w.shape[1]
+    dx = empty((rows, k), x.dtype) if needs[0] else None
+    dw = (empty((k, columns), x.dtype) if dw_into is None else dw_into) if needs[1] else None
+    db = empty((columns,), x.dtype) if needs[2] else None
+    cdef const void *x_data = data(x, rows * k, dtype)
+    cdef const void *w_data = data(w, k * columns, dtype)
+    cdef const void *y_data = optional(y, rows * columns, dtype)
+    cdef const void *dy_data = data(dy, rows * columns, dtype)
+    cdef void *dx_data = NULL if dx is None else writable(dx, rows * k, dtype)
+    cdef void *dw_data = NULL if dw is None else writable(dw, k * columns, dtype)
+    cdef void *db_data = NULL if db is None else writable(db, columns, dtype)
+    with nogil:
+        check(tc_affine_backward(dtype, code, rows, columns, k, x_data, w_data, y_data, dy_data, alpha, dx_data, dw_data, db_data))
+    return dx, dw, db
+
+
 def sum_rows(x):
     cdef tc_dtype dtype = real_of(x)
     cdef int64_t rows = x.shape[0], columns = x.shape[1]

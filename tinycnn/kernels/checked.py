@@ -148,6 +148,32 @@ class CheckedKernels:
         b = None if b is None else operand("b", b, (w.shape[1],), x.dtype)
         return self._bare.affine_forward(kind, x, w, b, float(alpha))
 
+    def affine_backward(
+        self,
+        kind: Activation,
+        x: Array,
+        w: Array,
+        y: Array | None,
+        dy: Array,
+        alpha: float,
+        needs: tuple[bool, bool, bool],
+        *,
+        dw_into: Array | None = None,
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        _check_activation(kind, alpha)
+        x = matrix("x", x)
+        dtype = x.dtype
+        w = matrix("w", w, dtype)
+        if x.shape[1] != w.shape[0]:
+            raise ShapeError(f"w must have {x.shape[1]} rows to match x of shape {x.shape}, got shape {w.shape}")
+        out_shape = x.shape[0], w.shape[1]
+        if y is None and kind != "linear":
+            raise ArgumentError(f"y must be given, since the derivative of {kind} is read off it, got None")
+        y = None if y is None else operand("y", y, out_shape, dtype)
+        dy = operand("dy", dy, out_shape, dtype)
+        dw_into = None if dw_into is None else inplace_operand("dw_into", dw_into, w.shape, dtype)
+        return self._bare.affine_backward(kind, x, w, y, dy, float(alpha), needs, dw_into)
+
     def sum_rows(self, x: Array) -> Array:
         return self._bare.sum_rows(matrix("x", x))
 

@@ -36,6 +36,7 @@ from tinycnn.kernels.spec import Activation, KernelSet
 __all__ = [
     "activation_backward",
     "adam_step",
+    "affine_backward",
     "affine_forward",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
@@ -73,6 +74,23 @@ def load() -> KernelSet:
 # ---------------------------------------------------------------------------------------------------- dense layers
 def affine_forward(kind: Activation, x: Array, w: Array, b: Array | None, alpha: float) -> Array:
     return bias_activation_forward(kind, matmul(x, w, False, False), b, alpha)
+
+
+def affine_backward(
+    kind: Activation,
+    x: Array,
+    w: Array,
+    y: Array | None,
+    dy: Array,
+    alpha: float,
+    needs: tuple[bool, bool, bool],
+    dw_into: Array | None,
+) -> tuple[Array | None, Array | None, Array | None]:
+    g = dy if y is None else activation_backward(kind, dy, y, alpha)
+    dx = matmul(g, w, False, True) if needs[0] else None
+    dw = matmul(x, g, True, False, into=dw_into) if needs[1] else None
+    db = sum_rows(g) if needs[2] else None
+    return dx, dw, db
 
 
 # ---------------------------------------------------------------------------------------------------- dropout

@@ -156,6 +156,23 @@ def affine_forward(kind: Activation, x: Array, w: Array, b: Array | None, alpha:
     return bias_activation_forward(kind, x @ w, b, alpha)
 
 
+def affine_backward(
+    kind: Activation,
+    x: Array,
+    w: Array,
+    y: Array | None,
+    dy: Array,
+    alpha: float,
+    needs: tuple[bool, bool, bool],
+    dw_into: Array | None,
+) -> tuple[Array | None, Array | None, Array | None]:
+    g = dy if y is None else activation_backward(kind, dy, y, alpha)
+    dx = matmul(g, w, False, True) if needs[0] else None
+    dw = matmul(x, g, True, False, into=dw_into) if needs[1] else None
+    db = sum_rows(g) if needs[2] else None
+    return dx, dw, db
+
+
 # ---------------------------------------------------------------------------------------------------- bias + activation
 def bias_activation_forward(kind: Activation, x: Array, b: Array | None, alpha: float) -> Array:
     x = x.copy() if b is None else x + b

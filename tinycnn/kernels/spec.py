@@ -142,6 +142,24 @@ class KernelSet(Protocol):
         """act(x @ w + b): (N, K), (K, O) and (O,) or None -> (N, O); kind and alpha as in `bias_activation_forward`."""
         ...
 
+    def affine_backward(
+        self,
+        kind: Activation,
+        x: Array,
+        w: Array,
+        y: Array | None,
+        dy: Array,
+        alpha: float,
+        needs: tuple[bool, bool, bool],
+        *,
+        dw_into: Array | None = None,
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """The gradients -> dx, dw, db, each where `needs` asks for it, else None; dw in `dw_into` where that is given.
+
+        With g = `activation_backward` of dy and y: dx = g @ w^T, dw = x^T @ g, db = `sum_rows` of g. Of "linear" y may be None.
+        """
+        ...
+
     def sum_rows(self, x: Array) -> Array:
         """(R, C) -> (C,): the sum over rows, the gradient of a bias."""
         ...

@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.geometry import ConvPool2dGeometry, Padding, conv_pool2d_geometry
 from tinycnn.kernels.spec import Activation, Array, KernelSet, PoolableActivation
-from tinycnn.rules.activation import ActivationGeometry, BiasActivation
-from tinycnn.rules.linear import MatMul, MatMulGeometry
+from tinycnn.rules.activation import BiasActivation
+from tinycnn.rules.linear import MatMul
 from tinycnn.rules.op import Gradients, Needs, Op, Shape, place_of
 
 __all__ = ["Affine", "ConvPool2d"]
@@ -79,9 +79,11 @@ class ConvPool2d(Op):
 @dataclass(frozen=True, slots=True)
 class AffineGeometry:
     in_shape: Shape
-    product: MatMulGeometry
-    activation: ActivationGeometry
+    in_matrix: Shape
+    out_matrix: Shape
     out_shape: Shape
+    kind: Activation
+    alpha: float
 
 
 class Affine(Op):
@@ -91,24 +93,22 @@ class Affine(Op):
     def shape(
         x: Shape, w: Shape, b: Shape | None = None, *, kind: Activation = "linear", alpha: float = 0.0, flatten: bool = False
     ) -> AffineGeometry:
+        if len(w) != 2:
+            raise ShapeError(f"kernel must be a matrix, (inputs, units), got shape {w}")
         product = MatMul.shape((x[0], math.prod(x[1:])) if flatten else x, w)
-        return AffineGeometry(x, product, BiasActivation.shape(product.out_shape, b, kind=kind, alpha=alpha), product.out_shape)
+        activation = BiasActivation.shape(product.out_shape, b, kind=kind, alpha=alpha)
+        return AffineGeometry(x, product.a_matrix, product.out_matrix, product.out_shape, activation.kind, activation.alpha)
 
     @staticmethod
     def forward(k: KernelSet, geometry: AffineGeometry, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Any]:
-        product, activation = geometry.product, geometry.activation
-        if product.plain and product.b_matrix == product.b_shape:
-            x = x.reshape(product.a_matrix)
-            y = k.affine_forward(activation.kind, x, w, b, activation.alpha).reshape(geometry.out_shape)
-            return y, ((x, w), None if activation.kind == "linear" else y)
-        z, operands = MatMul.forward(k, product, x, w)
-        y, kept = BiasActivation.forward(k, activation, z, b)
-        return y, (operands, kept)
+        x = x.reshape(geometry.in_matrix)
+        y = k.affine_forward(geometry.kind, x, w, b, geometry.alpha)
+        return y.reshape(geometry.out_shape), (x, w, None if geometry.kind == "linear" else y)
 
     @staticmethod
     def vjp(k: KernelSet, geometry: AffineGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
-        operands, kept = saved
-        dz, *db = BiasActivation.vjp(k, geometry.activation, kept, dy, (True, *needs[2:]))
-        assert dz is not None  # it was asked for
-        dx, dw = MatMul.vjp(k, geometry.product, operands, dz, needs[:2])
-        return None if dx is None else dx.reshape(geometry.in_shape), dw, *db
+        x, w, y = saved
+        wanted = bool(needs[0]), bool(needs[1]), len(needs) > 2 and bool(needs[2])
+        operands = x, w, y, dy.reshape(geometry.out_matrix), geometry.alpha
+        dx, dw, db = k.affine_backward(geometry.kind, *operands, wanted, dw_into=place_of(needs[1]))
+        return (None if dx is None else dx.reshape(geometry.in_shape), dw, db)[: len(needs)]
