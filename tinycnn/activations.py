@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinycnn import ops
-from tinycnn.autograd import Tensor, apply
+from tinycnn.autograd import Prepared, Tensor, apply
 from tinycnn.ops import (
     TensorLike,
     celu,
@@ -161,11 +161,14 @@ def exponential(x: TensorLike) -> Tensor:
     return ops.exp(x)
 
 
+_softmax = Prepared(Softmax)
+
+
 @register("activation")
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """e ** x / sum(e ** x) along `axis`. The result remembers x (for the last axis), from which a cross-entropy is computed exactly."""
     (logits,) = ops.convert.floats(x)
-    y = apply(Softmax, logits, axis=axis)
+    y = _softmax(logits) if axis == -1 else apply(Softmax, logits, axis=axis)
     if axis in (-1, y.data.ndim - 1):
         y._logits = "softmax", logits
     return y

@@ -207,7 +207,10 @@ CASES: dict[str, list[Case]] = {
             {"axes": (0, -1), "epsilon": 1e-3},
         ),
     ],
-    "SoftmaxCrossentropy": [Case((normal(5, 4), positive(5, 4)), lambda x, t: -(t * np.log(softmax(x, 1))).sum(1))],
+    "SoftmaxCrossentropy": [
+        Case((normal(5, 4), positive(5, 4)), lambda x, t: -(t * np.log(softmax(x, 1))).sum(1)),
+        Case((normal(2, 3, 4), positive(2, 3, 4)), lambda x, t: -(t * np.log(softmax(x, 2))).sum(2).mean(), {"mean": True}),
+    ],
 }
 
 ALL = [pytest.param(name, case, id=f"{name}-{i}") for name, cases in CASES.items() for i, case in enumerate(cases)]

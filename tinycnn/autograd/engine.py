@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
@@ -84,22 +84,28 @@ class no_grad:
 
 @final
 class Node:
-    """One recorded op. `inputs` holds, for each input, its node, its tensor where that is a leaf, or None where no gradient goes."""
+    """One recorded op.
 
-    __slots__ = ("geometry", "inputs", "op", "retaining", "saved")
+    Args:
+        inputs: for each input, its node, its tensor where that is a leaf, or None where no gradient goes.
+        below: those of them that are nodes.
+    """
 
-    def __init__(self, op: type[Op], geometry: Any, saved: Any, inputs: tuple[Link | None, ...]) -> None:
+    __slots__ = ("below", "geometry", "inputs", "op", "retaining", "saved")
+
+    def __init__(self, op: type[Op], geometry: Any, saved: Any, inputs: Sequence[Link | None], below: Sequence[Node]) -> None:
         self.op: type[Op] | None = op
         self.geometry = geometry
         self.saved = saved
         self.inputs = inputs
+        self.below = below
         #: A weak reference to the result, if it wants its gradient from `backward`.
         self.retaining: weakref.ref[Tensor] | None = None
 
     def release(self) -> None:
         """Let go of everything saved; the node cannot be walked again."""
         self.op = self.geometry = self.saved = None
-        self.inputs = ()
+        self.inputs = self.below = ()
 
 
 def _geometry(op: type[Op], parameters: dict[str, Any], *shapes: Any) -> Any:
@@ -126,16 +132,19 @@ def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | No
     """`record` for a known `geometry_of`: the inputs' shapes -> geometry."""
     arrays, shapes = [], []
     links: list[Link | None] = []
+    below: list[Node] = []
     needed = False
-    for t in inputs:  # one loop in place of three comprehensions, each of which is a function of its own
+    for t in inputs:  # one loop in place of comprehensions, each of which is a function of its own
         array = None if t is None else t.data
         arrays.append(array)
         shapes.append(None if array is None else array.shape)
-        if t is not None and t.requires_grad:
-            needed = True
-            links.append(t.node or t)
-        else:
+        if t is None or not t.requires_grad:
             links.append(None)
+            continue
+        needed = True
+        if t.node is not None:
+            below.append(t.node)
+        links.append(t.node or t)
     geometry = geometry_of(*shapes)
     if _mode.is_quiet:
         y, saved = op.forward(current(), geometry, *arrays)
@@ -144,20 +153,20 @@ def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | No
             y, saved = op.forward(current(), geometry, *arrays)
     if not needed or not _mode.grad_enabled:
         return y, saved, None
-    return y, saved, Node(op, geometry, saved, tuple(links))
+    return y, saved, Node(op, geometry, saved, links, below)
 
 
 def _sorted(root: Node) -> list[Node]:
     """The nodes below `root`, each after all that it was computed from (depth-first, with a stack of its own)."""
     order: list[Node] = []
     seen = {root}
-    stack = [(root, iter(root.inputs))]
+    stack = [(root, iter(root.below))]
     while stack:
-        node, inputs = stack[-1]
-        for child in inputs:
-            if type(child) is Node and child not in seen:  # for a leaf, isinstance would look further than its type
+        node, below = stack[-1]
+        for child in below:
+            if child not in seen:
                 seen.add(child)
-                stack.append((child, iter(child.inputs)))
+                stack.append((child, iter(child.below)))
                 break
         else:
             stack.pop()
@@ -171,12 +180,14 @@ def _with_places(node: Node, offered: set[Tensor]) -> Needs:
     """What `node` needs, with the places of those leaves that have one and meet their first gradient here; they join `offered`."""
     needs: list[bool | Place] = []
     for link in node.inputs:
-        if link is None or type(link) is Node or link in offered:
-            needs.append(link is not None)
+        if link is None:
+            needs.append(False)
+        elif type(link) is Node or link in offered:
+            needs.append(True)
         else:
             offered.add(link)
             needs.append(link.place() or True)
-    return tuple(needs)
+    return needs
 
 
 def backward(root: Node, gradient: Array, *, retain_graph: bool = False) -> None:
@@ -228,8 +239,8 @@ def _flow(
                     continue
             assert node.op is not None  # _sorted has checked it
             parts = node.op.vjp(kernels, node.geometry, node.saved, dy, needs)
-            for link, needed, part in zip(node.inputs, needs, parts, strict=True):
-                if needed and part is not None and link is not None:
+            for link, part in zip(node.inputs, parts, strict=True):
+                if link is not None and part is not None:
                     flowing[link] = flowing[link] + part if link in flowing else part
             if not retain_graph:
                 node.release()

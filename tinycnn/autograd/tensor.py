@@ -76,20 +76,19 @@ class Tensor:
             raise DTypeError(f"only floating-point tensors can require a gradient, got dtype {array.dtype}")
         self._set(array, None, bool(requires_grad))
 
-    def _set(self, data: NDArray[Any], node: Node | None, requires_grad: bool) -> None:
+    def _set(self, data: NDArray[Any], node: Node | None, requires_grad: bool) -> Tensor:
         self.data = data
         self.grad = None
         self.node = node
         self.requires_grad = requires_grad
         #: ("softmax" or "sigmoid", its input) on the result of such an activation; losses read it.
         self._logits: tuple[str, Tensor] | None = None
+        return self
 
     @classmethod
     def wrap(cls, data: NDArray[Any], node: Node | None = None) -> Tensor:
         """A Tensor around `data` itself: no copy, no check. For results of ops and for hot paths."""
-        tensor = Tensor.__new__(Tensor)
-        tensor._set(data, node, node is not None)
-        return tensor
+        return Tensor.__new__(Tensor)._set(data, node, node is not None)
 
     # ---- looking at it
     @property

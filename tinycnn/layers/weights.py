@@ -196,7 +196,7 @@ class WeightHolder(Configurable):
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that an optimizer shall change."""
-        return [v for v in self.weights if v.trainable] if self._trainable else []
+        return [v for v in self._found_holdings().weights if v.trainable] if self._trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Variable]:

@@ -160,7 +160,7 @@ class LossFunctionWrapper(Loss):
 
     def check_targets(self, y_true: TensorLike, y_pred_shape: tuple[int | None, ...]) -> None:
         y_true = convert_to_numpy(y_true)
-        super().check_targets(y_true, y_pred_shape)
+        check_batch(y_true, y_pred_shape)
         check_of(self.fn)(y_true, y_pred_shape, **self.settings)
 
     def get_config(self) -> dict[str, Any]:

@@ -166,8 +166,9 @@ class Mean(Metric):
 
     def _add(self, total: float, count: float) -> None:
         """Add to both sums. Python's arithmetic is NumPy's in float64, and much quicker for single numbers."""
-        for variable, value in ((self.total, total), (self.count, count)):
-            variable.data[...] = variable.data.item() + value
+        sums, counts = self.total.data, self.count.data
+        sums[...] = sums.item() + total
+        counts[...] = counts.item() + count
 
     def result(self) -> float:
         total, count = self.total.data.item(), self.count.data.item()

@@ -17,6 +17,7 @@ from tinycnn.autograd import Tensor, no_grad
 from tinycnn.config import floatx
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError, TinyCNNError, shown
 from tinycnn.losses import Loss, LossFunctionWrapper
+from tinycnn.losses.fused import fused_loss
 from tinycnn.losses.settings import is_own
 from tinycnn.metrics import Mean, Metric
 from tinycnn.saving.configurable import serialize
@@ -37,10 +38,19 @@ class _Output:
     #: The mean of this output's own loss; only models with several outputs report it.
     mean: Mean
 
+    def __post_init__(self) -> None:
+        self._fused = fused_loss(self.loss)
+
     @property
     def kinds(self) -> list[type[Metric]]:
         """What the metrics are."""
         return [type(metric) for metric, _ in self.metrics]
+
+    def value(self, target: NDArray[Any], prediction: Tensor, weight: NDArray[Any] | None) -> Tensor:
+        """The loss of a batch, which `resolve` has found to fit."""
+        assert self.loss is not None
+        value = self._fused(target, prediction) if self._fused and weight is None else None
+        return self.loss(target, prediction, weight) if value is None else value
 
 
 class Objective:
@@ -201,7 +211,7 @@ class Objective:
         for output, target, prediction, weight in zip(self._outputs, y, predictions, weights, strict=True):
             if output.loss is None:
                 continue
-            value = output.loss(target, prediction, weight)
+            value = output.value(target, prediction, weight)
             if len(self._outputs) > 1:
                 output.mean.note(float(value.data), size)
             terms.append(value if output.loss_weight == 1 else value * output.loss_weight)

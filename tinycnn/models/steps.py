@@ -88,7 +88,7 @@ class Steps(Compiled):
     @property
     def metrics(self) -> list[Any]:
         """The mean of the loss, the compiled metrics once the model has seen data, and the metrics kept in attributes."""
-        return [*super().metrics, *(value for value in vars(self).values() if isinstance(value, Metric))]
+        return super().metrics + [value for value in vars(self).values() if isinstance(value, Metric)]
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Name -> value of all `metrics`; one whose value is a dict adds that dict."""

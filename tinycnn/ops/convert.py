@@ -144,6 +144,8 @@ def numbers(*values: TensorLike) -> tuple[Tensor, ...]:
 
 def _are_alike(values: tuple[TensorLike, ...]) -> bool:
     """Are these Tensors of one dtype, as nearly always?"""
+    if len(values) == 1:
+        return isinstance(values[0], Tensor)
     dtype = None
     for value in values:
         if not isinstance(value, Tensor) or value.data.dtype is not (dtype or value.data.dtype):

@@ -67,7 +67,7 @@ class FlatVariables:
             if variable.data.base is not weights:
                 self._take(i)
             gradient = variable.grad
-            if gradient is None or not variable.trainable:
+            if gradient is None or not variable.requires_grad:  # frozen
                 continue
             if gradient.base is not gradients:
                 self.view(self.gradients, i)[...] = gradient

@@ -463,11 +463,12 @@ def _as_count(value: Any) -> int:
 
 def _constrain(group: FlatVariables, chosen: list[int]) -> None:
     """Put what the constraints of the variables `chosen` make of them in their place."""
+    variables = group.variables
     for i in chosen:
-        variable = group.variables[i]
-        if variable.constraint is not None:
+        constraint = variables[i].constraint
+        if constraint is not None:
             with no_grad():
-                variable.assign(variable.constraint(variable))
+                variables[i].assign(constraint(variables[i]))
 
 
 def _as_gradient(gradient: Any, variable: Variable) -> Array | None:

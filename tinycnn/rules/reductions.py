@@ -90,7 +90,7 @@ class Mean(_Reduction):
     @staticmethod
     def forward(k: KernelSet, geometry: ReductionGeometry, x: Array) -> tuple[Array, None]:
         _check_not_empty(geometry, "mean")
-        mean = np.asarray(x.sum(axis=geometry.axes) / x.dtype.type(geometry.count))  # a scalar's own `reshape` is slow
+        mean = np.asarray(np.add.reduce(x, geometry.axes) / x.dtype.type(geometry.count))  # a scalar's own `reshape` is slow
         return mean.reshape(geometry.out_shape), None
 
     @staticmethod
