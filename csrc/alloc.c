@@ -1,11 +1,13 @@
-// A caching allocator: the same sizes come back in every training step, and fresh pages cost more than the arithmetic done on them.
+// A caching allocator: fresh pages cost more than the arithmetic done on them, and so do lines that have left the caches.
 //
-// Sizes are rounded up to classes, eight to a doubling (at most 1/8 is wasted); each class keeps a list of free blocks, linked
-// through their first word. Callers give the size back with the block, so blocks need no header. Blocks of 2 MiB and more are
-// aligned to, and asked to be backed by, huge pages.
+// Memory comes from the system in regions. What is free of them is in one list by address, where neighbours become one, and a request is
+// cut from the first that is large enough. So a training step stays within as much memory as it needs at a time, and finds more of it in
+// the caches. Small blocks are kept by size, since they are many. Callers give the size back with the block, so blocks need no header.
 //
-// Scratch, what one chunk of a kernel needs for itself, has one size for all kernels and a list for each thread of the pool: a thread gets
-// the block that it had last, which still lies in the caches of its core, whatever kernel that was for.
+// What a kernel needs until it returns does not come from there: memory that now one thread uses and now another goes from core to core.
+// - Scratch, for one chunk, has one size for all kernels and a list for each thread of the pool: a thread gets the block that it had last,
+//   whatever kernel that was for.
+// - Shared scratch, for all chunks of a call, is the middle of a block of one size: of two threads each finds its half where it had it.
 //
 // Under AddressSanitizer nothing is rounded or cached: one byte too far is then found.
 #ifndef _GNU_SOURCE
@@ -13,56 +15,61 @@
 #endif
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #ifdef _WIN32
 #include <malloc.h>
 #else
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 #include "tinycnn.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define TC_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TC_ASAN 1
+#if defined(__has_feature)
+#define TC_HAS_FEATURE(name) __has_feature(name)
+#else
+#define TC_HAS_FEATURE(name) 0
 #endif
+#if defined(__SANITIZE_ADDRESS__) || TC_HAS_FEATURE(address_sanitizer)
+enum { CACHES = 0 };
+#else
+enum { CACHES = 1 };
 #endif
 
-enum { ALIGNMENT = 64, STEPS = 8, CLASSES = 64 * STEPS, OWNERS = 8 };
+enum { ALIGNMENT = 64, SMALL = 4096, OWNERS = 8 };
 #define HUGE_PAGE ((size_t)2 << 20)
+#define REGION (16 * HUGE_PAGE)
 #define SCRATCH HUGE_PAGE
-#define MAX_CACHED ((int64_t)512 << 20)  // beyond this, freed blocks go back to the system
+#define SHARED (2 * HUGE_PAGE)
+#define MAX_CACHED ((int64_t)512 << 20)  // beyond this, regions that become free go back to the system
 #define MAX_BYTES ((size_t)1 << 62)
 
+// Something free.
 typedef struct block {
     struct block *next;
+    size_t bytes;  // where the list does not say so
 } block;
+
+// What the system gave, at its beginning; so two regions never touch.
+typedef struct region {
+    struct region *next;
+    size_t bytes;
+} region;
 
 static struct {
     pthread_mutex_t lock;
-    block *free[CLASSES];
-    block *scratch[OWNERS];  // by worker
+    region *regions;
+    block *free;                          // by address
+    block *small[SMALL / ALIGNMENT + 1];  // by size
+    block *scratch[OWNERS];               // by worker
+    block *shared;
     tc_memory stats;
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-// ---- size classes: number STEPS * e + s holds blocks of (STEPS + s) << e units of 64 bytes
-typedef struct {
-    int number;
-    size_t bytes;
-} size_class;
-
-static size_class class_of(size_t bytes) {
-    size_t units = bytes <= ALIGNMENT ? 1 : (bytes + ALIGNMENT - 1) / ALIGNMENT;
-#ifdef TC_ASAN
-    return (size_class){0, bytes ? bytes : 1};
-#endif
-    if (units < STEPS) return (size_class){(int)units, units * ALIGNMENT};
-    int exponent = 0;
-    while ((units - 1) >> exponent >= 2 * STEPS) exponent++;
-    size_t mantissa = ((units - 1) >> exponent) + 1;  // rounded up: from STEPS to 2 * STEPS
-    return (size_class){STEPS * exponent + (int)mantissa, (mantissa << exponent) * ALIGNMENT};
+static size_t rounded(size_t bytes) {
+    if (!CACHES) return bytes ? bytes : 1;
+    return bytes <= ALIGNMENT ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
 // ---- the system's allocator
@@ -103,7 +110,7 @@ static void lock_cache(void) {
     pthread_mutex_lock(&cache.lock);
 }
 
-// ---- lists of free blocks, under the lock
+// ---- lists of free blocks of one size, under the lock
 static void *take(block **list, size_t bytes) {
     block *found = *list;
     if (!found) return NULL;
@@ -113,98 +120,209 @@ static void *take(block **list, size_t bytes) {
     return found;
 }
 
-static bool give(block **list, void *memory, size_t bytes) {
-    cache.stats.bytes_in_use -= (int64_t)bytes;
-#ifdef TC_ASAN
-    return false;
-#endif
-    if (cache.stats.bytes_cached + (int64_t)bytes > MAX_CACHED) return false;
+static void give(block **list, void *memory, size_t bytes) {
     block *freed = memory;
     freed->next = *list;
     *list = freed;
     cache.stats.bytes_cached += (int64_t)bytes;
-    return true;
+    cache.stats.bytes_in_use -= (int64_t)bytes;
 }
 
-static void move_all(block **from, block **to) {
-    while (*from) {
-        block *freed = *from;
-        *from = freed->next;
-        freed->next = *to;
-        *to = freed;
+// ---- what is free of the regions, under the lock
+static void *take_first(size_t bytes) {
+    for (block **at = &cache.free; *at; at = &(*at)->next) {
+        block *found = *at;
+        if (found->bytes < bytes) continue;
+        if (found->bytes > bytes) {
+            block *rest = (block *)((char *)found + bytes);
+            *rest = (block){found->next, found->bytes - bytes};
+            *at = rest;
+        } else *at = found->next;
+        cache.stats.bytes_cached -= (int64_t)bytes;
+        cache.stats.bytes_in_use += (int64_t)bytes;
+        return found;
+    }
+    return NULL;
+}
+
+static void join_next(block *b) {
+    block *next = b->next;
+    if (next && (char *)b + b->bytes == (char *)next) *b = (block){next->next, b->bytes + next->bytes};
+}
+
+// Returns how much is free around it.
+static size_t put_back(void *memory, size_t bytes) {
+    block *before = NULL, **at = &cache.free;
+    for (; *at && (char *)*at < (char *)memory; at = &before->next) before = *at;
+    block *freed = memory;
+    *freed = (block){*at, bytes};
+    *at = freed;
+    join_next(freed);
+    if (before) join_next(before);
+    cache.stats.bytes_cached += (int64_t)bytes;
+    cache.stats.bytes_in_use -= (int64_t)bytes;
+    return before && before->next != freed ? before->bytes : freed->bytes;
+}
+
+// ---- regions
+// One that holds `bytes`; NULL if there is no memory.
+static region *new_region(size_t bytes) {
+    size_t least = bytes + ALIGNMENT, whole = (least + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, size = whole < REGION ? REGION : whole;
+    region *fresh = system_alloc(size);
+    if (!fresh) fresh = system_alloc(size = least);
+    if (fresh) *fresh = (region){NULL, size};
+    return fresh;
+}
+
+// Takes regions out that are wholly free, the newest first, until no more than so much is cached; under the lock.
+static region *free_regions(int64_t cached) {
+    region *found = NULL, **at = &cache.regions;
+    while (*at && cache.stats.bytes_cached > cached) {
+        region *r = *at;
+        block **begin = &cache.free;
+        while (*begin && (char *)*begin < (char *)r) begin = &(*begin)->next;
+        if (*begin && (char *)*begin == (char *)r + ALIGNMENT && (*begin)->bytes == r->bytes - ALIGNMENT) {
+            *begin = (*begin)->next;
+            *at = r->next;
+            r->next = found;
+            found = r;
+            cache.stats.bytes_cached -= (int64_t)(r->bytes - ALIGNMENT);
+        } else at = &r->next;
+    }
+    return found;
+}
+
+// The pages of a free block, but for the one with its header; its addresses stay.
+static void release_pages(block *b) {
+#ifdef __linux__
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)(b + 1) + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)b + b->bytes) / page * page;
+    if (begin < end) (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+#else
+    (void)b;
+#endif
+}
+
+static void return_regions(region *r) {
+    while (r) {
+        region *next = r->next;
+        system_free(r);
+        r = next;
     }
 }
 
 // ----
-void *tc_alloc(size_t bytes) {
-    if (bytes > MAX_BYTES) return NULL;
-    size_class c = class_of(bytes);
-    lock_cache();
-    cache.stats.requests++;
-    void *found = take(&cache.free[c.number], c.bytes);
-    pthread_mutex_unlock(&cache.lock);
-    if (found) return found;
+static bool is_small(size_t bytes) { return !CACHES || bytes <= SMALL; }
 
-    void *fresh = system_alloc(c.bytes);
-    if (!fresh) {
-        tc_trim();
-        fresh = system_alloc(c.bytes);
-    }
-    if (!fresh) return NULL;
+// From the system: a small block by itself, another one with a region around it.
+static void *fresh_block(size_t bytes) {
+    region *fresh = is_small(bytes) ? NULL : new_region(bytes);
+    char *memory = is_small(bytes) ? system_alloc(bytes) : fresh ? (char *)fresh + ALIGNMENT : NULL;
+    if (!memory) return NULL;
     lock_cache();
     cache.stats.system_requests++;
-    cache.stats.bytes_in_use += (int64_t)c.bytes;
+    cache.stats.bytes_in_use += (int64_t)bytes;
+    if (fresh) {
+        fresh->next = cache.regions;
+        cache.regions = fresh;
+        const size_t rest = fresh->bytes - ALIGNMENT - bytes;
+        cache.stats.bytes_in_use += (int64_t)rest;
+        if (rest) put_back(memory + bytes, rest);
+    }
     pthread_mutex_unlock(&cache.lock);
-    return fresh;
+    return memory;
 }
 
-static void free_to(block **list, void *memory, size_t bytes) {
+void *tc_alloc(size_t bytes) {
+    if (bytes > MAX_BYTES) return NULL;
+    bytes = rounded(bytes);
+    void *found = NULL;
     lock_cache();
-    bool kept = give(list, memory, bytes);
+    cache.stats.requests++;
+    if (CACHES) found = is_small(bytes) ? take(&cache.small[bytes / ALIGNMENT], bytes) : take_first(bytes);
     pthread_mutex_unlock(&cache.lock);
-    if (!kept) system_free(memory);
+    if (!found) found = fresh_block(bytes);
+    if (!found) {
+        tc_trim();
+        found = fresh_block(bytes);
+    }
+    return found;
 }
 
 void tc_free(void *memory, size_t bytes) {
-    size_class c = class_of(bytes);
-    if (memory) free_to(&cache.free[c.number], memory, c.bytes);
+    if (!memory) return;
+    bytes = rounded(bytes);
+    region *returned = NULL;
+    lock_cache();
+    if (!CACHES) cache.stats.bytes_in_use -= (int64_t)bytes;
+    else if (is_small(bytes)) give(&cache.small[bytes / ALIGNMENT], memory, bytes);
+    else if (put_back(memory, bytes) >= REGION - ALIGNMENT) returned = free_regions(MAX_CACHED);
+    pthread_mutex_unlock(&cache.lock);
+    if (!CACHES) system_free(memory);
+    return_regions(returned);
 }
 
+// ---- scratch
+// The first block of `n` lists that has one, or a new one.
+static void *take_of(block **lists, int n, int first, size_t bytes) {
+    void *found = NULL;
+    lock_cache();
+    for (int i = 0; !found && i < n; i++) found = take(&lists[(first + i) % n], bytes);
+    cache.stats.requests += found != NULL;
+    pthread_mutex_unlock(&cache.lock);
+    return found ? found : tc_alloc(bytes);
+}
+
+static void give_to(block **list, void *memory, size_t bytes) {
+    lock_cache();
+    give(list, memory, bytes);
+    pthread_mutex_unlock(&cache.lock);
+}
+
+static bool fits_scratch(size_t bytes, size_t scratch) { return CACHES && bytes <= scratch; }
+
 void *tc_scratch(size_t bytes) {
-#ifndef TC_ASAN
-    if (bytes <= SCRATCH) {
-        void *found = NULL;
-        lock_cache();
-        for (int i = 0; !found && i < OWNERS; i++) found = take(&cache.scratch[(tc_worker() + i) % OWNERS], SCRATCH);
-        cache.stats.requests += found != NULL;
-        pthread_mutex_unlock(&cache.lock);
-        return found ? found : tc_alloc(SCRATCH);
-    }
-#endif
-    return tc_alloc(bytes);
+    return fits_scratch(bytes, SCRATCH) ? take_of(cache.scratch, OWNERS, tc_worker(), SCRATCH) : tc_alloc(bytes);
 }
 
 void tc_free_scratch(void *memory, size_t bytes) {
-#ifndef TC_ASAN
-    if (bytes <= SCRATCH) {
-        if (memory) free_to(&cache.scratch[tc_worker() % OWNERS], memory, SCRATCH);
-        return;
-    }
-#endif
-    tc_free(memory, bytes);
+    if (!fits_scratch(bytes, SCRATCH)) tc_free(memory, bytes);
+    else if (memory) give_to(&cache.scratch[tc_worker() % OWNERS], memory, SCRATCH);
+}
+
+static size_t before_middle(size_t bytes) { return (SHARED - bytes) / 2 / ALIGNMENT * ALIGNMENT; }
+
+void *tc_shared_scratch(size_t bytes) {
+    if (!fits_scratch(bytes, SHARED)) return tc_alloc(bytes);
+    char *found = take_of(&cache.shared, 1, 0, SHARED);
+    return found ? found + before_middle(bytes) : NULL;
+}
+
+void tc_free_shared_scratch(void *memory, size_t bytes) {
+    if (!fits_scratch(bytes, SHARED)) tc_free(memory, bytes);
+    else if (memory) give_to(&cache.shared, (char *)memory - before_middle(bytes), SHARED);
 }
 
 void tc_trim(void) {
-    block *all = NULL;  // taken out under the lock, freed without it
+    block *small = NULL;  // taken out under the lock, freed without it
     lock_cache();
-    for (int number = 0; number < CLASSES; number++) move_all(&cache.free[number], &all);
-    for (int owner = 0; owner < OWNERS; owner++) move_all(&cache.scratch[owner], &all);
-    cache.stats.bytes_cached = 0;
+    for (int units = 0; units <= SMALL / ALIGNMENT; units++)
+        for (void *freed; (freed = take(&cache.small[units], (size_t)units * ALIGNMENT));) {
+            cache.stats.bytes_in_use -= (int64_t)units * ALIGNMENT;
+            *(block *)freed = (block){small, 0};
+            small = freed;
+        }
+    for (int owner = 0; owner < OWNERS; owner++)
+        for (void *freed; (freed = take(&cache.scratch[owner], SCRATCH));) put_back(freed, SCRATCH);
+    for (void *freed; (freed = take(&cache.shared, SHARED));) put_back(freed, SHARED);
+    region *regions = free_regions(0);
+    for (block *b = cache.free; b; b = b->next) release_pages(b);
     pthread_mutex_unlock(&cache.lock);
-    while (all) {
-        block *next = all->next;
-        system_free(all);
-        all = next;
+    return_regions(regions);
+    while (small) {
+        block *next = small->next;
+        system_free(small);
+        small = next;
     }
 }
 

@@ -98,7 +98,10 @@ void tc_free(void *block, size_t bytes);
 // The same for what one chunk of work needs until it ends; it mostly lies in the caches of the core that runs the chunk.
 void *tc_scratch(size_t bytes);
 void tc_free_scratch(void *block, size_t bytes);
-void tc_trim(void);  // give all cached blocks back to the system
+// The same for what all chunks of a kernel use until it ends.
+void *tc_shared_scratch(size_t bytes);
+void tc_free_shared_scratch(void *block, size_t bytes);
+void tc_trim(void);  // give all that is cached back to the system
 
 typedef struct {
     int64_t bytes_in_use, bytes_cached;  // handed out; waiting to be handed out again

@@ -98,7 +98,7 @@ static int gather_run(gather *p) {
     int status = TC_OK;
     if (!p->depthwise && !phase_operand(p, p->phases, 0).direct) status = tc_parallel_for(p->rows.kernel * p->columns.kernel, pack_taps, p);
     if (status == TC_OK) status = tc_parallel_for(p->units * panel_chunks, gather_chunk, p);
-    tc_free(p->memory, p->bytes);
+    tc_free_shared_scratch(p->memory, p->bytes);
     return status;
 }
 

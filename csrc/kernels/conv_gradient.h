@@ -173,10 +173,10 @@ static int direct_backward_kernel(const tc_conv2d *g, const real *x, const real 
     }
     gradient_plan(&p);
     const size_t bytes = sizeof(real) * (size_t)((p.shares - 1) * size);
-    p.partial = bytes ? tc_alloc(bytes) : NULL;
+    p.partial = bytes ? tc_shared_scratch(bytes) : NULL;
     if (bytes && !p.partial) return TC_NO_MEMORY;
     int status = tc_parallel_for(p.shares * p.g.groups * p.channel_blocks * p.panels, gradient_chunk, &p);
     if (status == TC_OK && bytes) status = tc_parallel_for(ceil_div(size, items_per_chunk(p.shares)), gradient_sum, &p);
-    if (bytes) tc_free(p.partial, bytes);
+    if (bytes) tc_free_shared_scratch(p.partial, bytes);
     return status;
 }

@@ -114,7 +114,7 @@ static int plan(gather *p) {
     const int64_t room = p->depthwise ? 0 : p->groups * operand_room(false, taps * group_source(p), group_result(p));
     p->bytes = sizeof(real) * (size_t)room + sizeof(phase) * (size_t)p->n_phases + sizeof(run) * (size_t)runs +
                sizeof(int64_t) * (size_t)(2 * (taps + cells));
-    p->memory = tc_alloc(p->bytes);
+    p->memory = tc_shared_scratch(p->bytes);
     if (!p->memory) return TC_NO_MEMORY;
     real *packed = p->memory;
     p->phases = (phase *)(packed + room);

@@ -133,7 +133,7 @@ static int narrow_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_
     p.rows = sparse_span(pool->out_h, conv->kernel_h);
     p.columns = sparse_span(pool->out_w, conv->kernel_w);
     const size_t bytes = sizeof(real) * (size_t)(taps * channels * vectors * VLEN);
-    p.w = tc_alloc(bytes);
+    p.w = tc_shared_scratch(bytes);
     if (!p.w) return TC_NO_MEMORY;
     real *to = p.w;
     for (int64_t o = 0; o < outputs; o += VLEN)
@@ -141,6 +141,6 @@ static int narrow_pool_forward(const tc_conv2d *conv, const tc_pool2d *pool, tc_
             for (int64_t tap = 0; tap < taps; tap++, to += VLEN)
                 v_store(to, load_columns(w + (tap * channels + c) * outputs + o, (int)min_i64(VLEN, outputs - o)));
     const int status = tc_parallel_for(chunks * ceil_div(vectors, p.vectors_per_chunk), narrow_forward_chunk, &p);
-    tc_free(p.w, bytes);
+    tc_free_shared_scratch(p.w, bytes);
     return status;
 }

@@ -100,10 +100,10 @@ static int sparse_backward_input(const sparse_job *job) {
     const int64_t by_bytes = SCATTER_BYTES / (p.rows * p.columns * p.vectors * VLEN * (int64_t)sizeof(real));
     p.unit_images = max_i64(1, min_i64(by_bytes, g->batch * p.blocks / SPARSE_CHUNKS));
     const size_t bytes = sizeof(real) * (size_t)(vectors * g->out_channels * g->kernel_h * g->kernel_w * VLEN);
-    p.w = tc_alloc(bytes);
+    p.w = tc_shared_scratch(bytes);
     if (!p.w) return TC_NO_MEMORY;
     int status = tc_parallel_for(p.blocks, scatter_pack, &p);
     if (status == TC_OK) status = tc_parallel_for(ceil_div(g->batch, p.unit_images) * p.blocks, scatter_chunk, &p);
-    tc_free(p.w, bytes);
+    tc_free_shared_scratch(p.w, bytes);
     return status;
 }

@@ -169,10 +169,10 @@ static int sparse_backward_kernel(const sparse_job *job) {
     p.shares = min_i64(p.units, max_i64(1, min_i64(GATHER_SHARES, fitting)));
     p.groups = min_i64(p.blocks, ceil_div(2 * tc_num_threads(), p.shares));
     const size_t bytes = sizeof(real) * (size_t)(p.shares * size);
-    p.partial = tc_alloc(bytes);
+    p.partial = tc_shared_scratch(bytes);
     if (!p.partial) return TC_NO_MEMORY;
     int status = tc_parallel_for(p.shares * p.groups, gather_chunk_of_windows, &p);
     if (status == TC_OK) status = tc_parallel_for(p.blocks * gather_taps(&p), gather_sum, &p);
-    tc_free(p.partial, bytes);
+    tc_free_shared_scratch(p.partial, bytes);
     return status;
 }

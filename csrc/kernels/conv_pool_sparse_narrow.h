@@ -193,7 +193,7 @@ static int narrow_backward_kernel(const sparse_job *job, const real *y, real slo
     p.columns = sparse_span(job->pool.out_w, g->kernel_w);
     const int64_t sums = y ? p.shares * g->out_channels : 0;
     const size_t bytes = sizeof(double) * (size_t)sums + sizeof(real) * (size_t)((p.shares - 1) * size);
-    p.db = bytes ? tc_alloc(bytes) : NULL;
+    p.db = bytes ? tc_shared_scratch(bytes) : NULL;
     if (bytes && !p.db) return TC_NO_MEMORY;
     p.partial = (real *)(p.db + sums);
     for (int64_t i = 0; i < sums; i++) p.db[i] = 0;
@@ -203,6 +203,6 @@ static int narrow_backward_kernel(const sparse_job *job, const real *y, real slo
         for (int64_t o = 0; y && o < g->out_channels; o++) p.db[o] += p.db[share * g->out_channels + o];
     }
     for (int64_t o = 0; y && o < g->out_channels; o++) db[o] = (real)p.db[o];
-    if (bytes) tc_free(p.db, bytes);
+    if (bytes) tc_free_shared_scratch(p.db, bytes);
     return status;
 }

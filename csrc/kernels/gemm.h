@@ -178,7 +178,7 @@ static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, in
     const int64_t rows = packing ? m : min_i64(m, whole_vectors(ceil_div(m, row_chunks)));  // as many for each thread; no sum depends on it
     const int64_t n_runs = ceil_div(k, RUN_MAX), room = in_parts ? K_PARTS * m * n : packing ? 0 : operand_room(direct, k, n);
     const size_t bytes = sizeof(run) * (size_t)n_runs + sizeof(int64_t) * (size_t)(2 * rows) + sizeof(real) * (size_t)room;
-    char *scratch = tc_alloc(bytes);
+    char *scratch = tc_shared_scratch(bytes);
     if (!scratch) return TC_NO_MEMORY;
     real *packed = (real *)scratch;
     run *runs = (run *)(scratch + sizeof(real) * (size_t)room);
@@ -204,7 +204,7 @@ static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, in
     else if (status == TC_OK && is_short) status = tc_parallel_for(ceil_div(m, rows), gemm_short_chunk, &job);
     else if (status == TC_OK) status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), gemm_chunk, &job);
     if (status == TC_OK && in_parts) status = tc_parallel_for(m, gemm_add_parts, &job);
-    tc_free(scratch, bytes);
+    tc_free_shared_scratch(scratch, bytes);
     return status;
 }
 

@@ -354,14 +354,14 @@ static int winograd_run(winograd *p) {
     const size_t bytes = p->taps ? 0 : (size_t)(p->copies * (taps_bytes + (int64_t)sizeof(bool)));
     int status = TC_OK;
     if (bytes) {
-        p->taps = tc_alloc(bytes);
+        p->taps = tc_shared_scratch(bytes);
         if (!p->taps) return TC_NO_MEMORY;
         p->made = apart ? (bool *)(p->taps + p->copies * taps_size(p)) : NULL;
         for (int64_t i = 0; apart && i < p->copies; i++) p->made[i] = false;
         if (!apart) status = transform_taps(p);
     }
     if (status == TC_OK) status = tc_parallel_for(chunks * ceil_div(panels, p->panels_per_chunk), winograd_chunk, p);
-    if (bytes) tc_free(p->taps, bytes);
+    if (bytes) tc_free_shared_scratch(p->taps, bytes);
     return status;
 }
 

@@ -248,7 +248,7 @@ static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x
     q.panels_per_block = ceil_div(panels, panel_blocks);
     const int64_t zeros = MAX_POINTS * max_i64(q.channels, q.outputs);
     const size_t bytes = sizeof(real) * (size_t)(q.halves * q.halves_apart + zeros) + sizeof(int64_t) * (size_t)q.channels;
-    q.rows = tc_alloc(bytes);
+    q.rows = tc_shared_scratch(bytes);
     if (!q.rows) return TC_NO_MEMORY;
     real *none = q.rows + q.halves * q.halves_apart;
     int64_t *channel = (int64_t *)(none + zeros);
@@ -262,6 +262,6 @@ static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x
     const int64_t blocks = channel_blocks * ceil_div(panels, q.panels_per_block);
     int status = tc_parallel_for(q.halves * q.pairs * blocks, sums_chunk, &q);
     if (status == TC_OK) status = tc_parallel_for(ceil_div(q.channels, TAPS_CHANNELS), taps_chunk, &q);
-    tc_free(q.rows, bytes);
+    tc_free_shared_scratch(q.rows, bytes);
     return status;
 }
