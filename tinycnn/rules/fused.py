@@ -54,6 +54,11 @@ def _geometry(
     return ConvPoolGeometry(windows, kind, float(alpha), keeps_argmax, windows.out_shape)
 
 
+def _wanted(needs: Needs) -> tuple[bool, bool, bool]:
+    """Whether x, w and b, which may not be there, want a gradient."""
+    return bool(needs[0]), bool(needs[1]), len(needs) > 2 and bool(needs[2])
+
+
 class ConvPool2d(Op):
     """y = the maximum of each 2x2 window of act(conv(x, w) + b)
 
@@ -71,9 +76,8 @@ class ConvPool2d(Op):
     @staticmethod
     def vjp(k: KernelSet, geometry: ConvPoolGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
         x, w, y, argmax = saved
-        wanted = bool(needs[0]), bool(needs[1]), len(needs) > 2 and bool(needs[2])
         operands = x, w, y, argmax, dy, geometry.alpha
-        return k.conv2d_pool_backward(geometry.windows, geometry.kind, *operands, wanted, dw_into=place_of(needs[1]))[: len(needs)]
+        return k.conv2d_pool_backward(geometry.windows, geometry.kind, *operands, _wanted(needs), dw_into=place_of(needs[1]))[: len(needs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,6 @@ class Affine(Op):
     @staticmethod
     def vjp(k: KernelSet, geometry: AffineGeometry, saved: Any, dy: Array, needs: Needs) -> Gradients:
         x, w, y = saved
-        wanted = bool(needs[0]), bool(needs[1]), len(needs) > 2 and bool(needs[2])
         operands = x, w, y, dy.reshape(geometry.out_matrix), geometry.alpha
-        dx, dw, db = k.affine_backward(geometry.kind, *operands, wanted, dw_into=place_of(needs[1]))
+        dx, dw, db = k.affine_backward(geometry.kind, *operands, _wanted(needs), dw_into=place_of(needs[1]))
         return (None if dx is None else dx.reshape(geometry.in_shape), dw, db)[: len(needs)]
