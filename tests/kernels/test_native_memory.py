@@ -144,7 +144,7 @@ def test_the_cache_can_be_emptied():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_small_array_does_not_keep_the_memory_of_large_ones():
-    before, after, kept = in_a_process("""
+    before, after, kept, cached = in_a_process("""
         def resident():
             return int(open("/proc/self/statm").read().split()[1]) * 4096
         before = resident()
@@ -153,9 +153,12 @@ def test_a_small_array_does_not_keep_the_memory_of_large_ones():
         small = kernels.empty((5_000,), np.uint8)
         small[...] = 7
         del large
+        cached = stats()["bytes_cached"]
         native.trim()
-        print(before, resident(), (small == 7).all())
+        print(before, resident(), (small == 7).all(), cached)
     """)
+    if cached == "0":
+        pytest.skip("built with AddressSanitizer, which caches nothing")
     assert int(after) - int(before) < 6 << 20
     assert kept == "True"
 
