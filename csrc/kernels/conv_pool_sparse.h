@@ -7,8 +7,6 @@
 // A quarter of the dense multiply-adds, and exact: what is left out is multiplied by zero. Vectors run over input channels,
 // or, where there are too few of them for that, over output channels (conv_pool_sparse_narrow.h).
 
-enum { SPARSE_CHUNKS = 16 };  // to aim at, so that any number of threads is kept busy
-
 typedef struct {
     tc_conv2d conv;
     tc_pool2d pool;

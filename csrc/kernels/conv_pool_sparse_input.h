@@ -5,7 +5,10 @@
 // packed once as (block, rows of taps, o, tap, c). The sums rest in a copy of dx with room for taps beyond the image, and go to dx at the
 // end.
 
-enum { SCATTER_BYTES = 128 << 10 };  // of dx's copy per chunk: a part of L2
+enum {
+    SCATTER_BYTES = 128 << 10,  // of dx's copy per chunk: a part of L2
+    SCATTER_CHUNKS = 16,        // to aim at, so that any number of threads is kept busy
+};
 
 typedef struct {
     const sparse_job *job;
@@ -98,7 +101,7 @@ static int sparse_backward_input(const sparse_job *job) {
     p.rows = sparse_span(job->pool.out_h, g->kernel_h);
     p.columns = sparse_span(job->pool.out_w, g->kernel_w);
     const int64_t by_bytes = SCATTER_BYTES / (p.rows * p.columns * p.vectors * VLEN * (int64_t)sizeof(real));
-    p.unit_images = max_i64(1, min_i64(by_bytes, g->batch * p.blocks / SPARSE_CHUNKS));
+    p.unit_images = max_i64(1, min_i64(by_bytes, g->batch * p.blocks / SCATTER_CHUNKS));
     const size_t bytes = sizeof(real) * (size_t)(vectors * g->out_channels * g->kernel_h * g->kernel_w * VLEN);
     p.w = tc_shared_scratch(bytes);
     if (!p.w) return TC_NO_MEMORY;
