@@ -35,7 +35,7 @@ class ArrayData:
     y_structure: Structure = None
 
     def __post_init__(self) -> None:
-        sizes = {len(array) for arrays in (self.x, self.y, self.weights) for array in arrays if array is not None}
+        sizes = {len(array) for array in (*self.x, *self.y, *self.weights) if array is not None}
         if len(sizes) != 1:
             told = ", ".join(f"{name} {[len(a) for a in arrays if a is not None]}" for name, arrays in self.parts() if arrays)
             raise ShapeError(f"x, y and sample_weight must have the same number of samples, got {told}")

@@ -69,11 +69,10 @@ def one_hot_rows(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, *
 
 def class_numbers(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, ignore_class: int | None = None, **settings: Any) -> None:
     """Whole numbers from 0 to C - 1 (or `ignore_class`), of the shape of the output without the axis of the classes."""
-    rank = len(y_pred_shape)
-    axis = axis % rank
+    axis = axis % len(y_pred_shape)
     expected = y_pred_shape[1:axis] + y_pred_shape[axis + 1 :]
     target = y_true.shape[1:]
-    if target not in (expected, (*expected, 1)):
+    if target != expected and target != (*expected, 1):
         message = f"y_true must hold class numbers, shape (batch, {_inner(expected)}), got (batch, {_inner(target)})"
         raise ShapeError(message + ("; for one-hot rows use categorical_crossentropy" if target == y_pred_shape[1:] else ""))
     labels = integers(y_true, "y_true")

@@ -207,17 +207,18 @@ class Objective:
         noted: bool = True,
     ) -> Tensor:
         """The total loss of a batch of `size` samples: the outputs' weighted losses and the layers' penalties; in the means, if `noted`."""
-        terms: list[Tensor] = []
+        total: Tensor | None = None
         for output, target, prediction, weight in zip(self._outputs, y, predictions, weights, strict=True):
             if output.loss is None:
                 continue
             value = output.value(target, prediction, weight)
             if len(self._outputs) > 1:
                 output.mean.note(float(value.data), size)
-            terms.append(value if output.loss_weight == 1 else value * output.loss_weight)
-        total, *others = [*terms, *penalties]
-        for term in others:
-            total = total + term
+            term = value if output.loss_weight == 1 else value * output.loss_weight
+            total = term if total is None else total + term
+        for term in penalties:
+            total = term if total is None else total + term
+        assert total is not None  # there is a loss, or who calls has made sure of a penalty
         if noted:
             self._total.note(float(total.data), size)
         return total

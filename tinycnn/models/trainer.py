@@ -225,7 +225,7 @@ class Trainer(GeneratorMethods, Steps):
 
     def _penalties(self) -> list[Tensor]:
         """What the layers add to the loss: by `add_loss` in the call just made, and for their weights as they are."""
-        return [*self.take_losses(), *(penalty(variable) for variable, penalty in self._regularized_now)]
+        return self.take_losses() + [penalty(variable) for variable, penalty in self._regularized_now]
 
     def _train_step(self, batch: Batch) -> None:
         """Forward, backward, update."""
