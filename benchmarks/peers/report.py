@@ -92,7 +92,7 @@ def _draw(panel: Any, result: Result) -> None:
     bars.sort(key=lambda bar: bar[1])
     for row, (_, rate, text, color) in enumerate(bars):
         panel.barh(row, rate, color=color)
-        panel.text(rate, row, text, va="center", fontsize=9)
+        panel.text(rate, row, text, va="center", fontsize=9, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0}, zorder=3)
     panel.set_yticks(range(len(bars)), [label for label, *_ in bars])
     line = roofline(result)
     panel.set_xlim(0, 1.2 * max([1.15 * line if line else 1, *(rate for _, rate, *_ in bars)]))
