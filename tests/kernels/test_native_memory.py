@@ -94,7 +94,7 @@ def test_blocks_of_any_sizes_in_any_order_keep_their_values(steps):
 def in_a_process(code):
     """What a fresh interpreter prints, in which nobody else uses the allocator."""
     start = "import numpy as np\nfrom tinycnn.kernels import native\nkernels = native.load()\nstats = native.allocator_stats\n"
-    run = subprocess.run([sys.executable, "-c", start + textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-P", "-c", start + textwrap.dedent(code)], capture_output=True, text=True, check=True)
     return run.stdout.split()
 
 
