@@ -35,8 +35,8 @@ def data(samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 #: Name -> (samples in the data and in a batch, width of a layer, what is called).
 CASES: dict[str, tuple[int, int, Callable[..., object]]] = {
-    "predict with a large batch": (1500, 8, lambda model, x, y: model.predict(x, batch_size=len(x), verbose=0)),
-    "fit with a large batch": (600, 8, lambda model, x, y: model.fit(x, y, batch_size=len(x), verbose=0)),
+    "predict with a large batch": (8000, 8, lambda model, x, y: model.predict(x, batch_size=len(x), verbose=0)),
+    "fit with a large batch": (3000, 8, lambda model, x, y: model.fit(x, y, batch_size=len(x), verbose=0)),
     "fit with large slots": (8, 4000, lambda model, x, y: model.fit(x, y, verbose=0)),
 }
 
