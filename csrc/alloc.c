@@ -4,7 +4,8 @@
 // cut from the first that is large enough. So a training step stays within as much memory as it needs at a time, and finds more of it in
 // the caches. Small blocks are kept by size, since they are many. Callers give the size back with the block, so blocks need no header.
 //
-// What a kernel needs until it returns does not come from there: memory that now one thread uses and now another goes from core to core.
+// Most of what a kernel needs until it returns does not come from there: memory that now one thread uses and now another goes from core
+// to core.
 // - Scratch, for one chunk, has one size for all kernels and a list for each thread of the pool: a thread gets the block that it had last,
 //   whatever kernel that was for.
 // - Shared scratch, for all chunks of a call, is the middle of a block of one size: of two threads each finds its half where it had it.
