@@ -28,18 +28,10 @@ static int affine_forward(tc_activation kind, int64_t rows, int64_t columns, int
 // dx, dw and db may be NULL, and y where nothing is read off it.
 static int affine_backward(tc_activation kind, int64_t rows, int64_t columns, int64_t k, const real *x, const real *w, const real *y,
                            const real *dy, double alpha, real *dx, real *dw, real *db) {
-    const size_t bytes = kind == TC_LINEAR ? 0 : sizeof(real) * (size_t)(rows * columns);
-    real *passed = bytes ? tc_alloc(bytes) : NULL;
-    if (bytes && !passed) return TC_NO_MEMORY;
-    const real *g = bytes ? passed : dy;
-    int status = TC_OK;
-    if (bytes && db) {
-        const activation_gradient gradient = {backward_rows[kind], dy, y, (real)alpha, passed};
-        status = activation_backward_sums(rows, columns, &gradient, db);
-    } else if (bytes) status = activation_backward(kind, rows * columns, dy, y, alpha, passed);
-    else if (db) status = sum_rows(rows, columns, dy, db);
-    if (status == TC_OK && dw) status = product_of(1, 0, k, columns, rows, x, g, NULL, dw);
-    if (status == TC_OK && dx) status = product_of(0, 1, rows, k, columns, g, w, NULL, dx);
-    if (bytes) tc_free(passed, bytes);
+    passed_gradient passed;
+    int status = pass_activation(kind, rows, columns, dy, y, alpha, db, &passed);
+    if (status == TC_OK && dw) status = product_of(1, 0, k, columns, rows, x, passed.g, NULL, dw);
+    if (status == TC_OK && dx) status = product_of(0, 1, rows, k, columns, passed.g, w, NULL, dx);
+    free_passed(&passed);
     return status;
 }

@@ -87,3 +87,25 @@ static void terms_gradient(const void *operands, int64_t begin, int64_t end, int
 static int activation_backward_sums(int64_t rows, int64_t columns, const activation_gradient *p, real *sums) {
     return rounded_column_sums(rows, columns, terms_gradient, p, sums);
 }
+
+// What passes an activation on its way back: g, and the memory that it may lie in. Of a linear one it is dy itself.
+typedef struct {
+    const real *g;
+    real *memory;  // or NULL
+    size_t bytes;
+} passed_gradient;
+
+// With its sums, where db is not NULL.
+static int pass_activation(tc_activation kind, int64_t rows, int64_t columns, const real *dy, const real *y, double alpha, real *db,
+                           passed_gradient *passed) {
+    const size_t bytes = kind == TC_LINEAR ? 0 : sizeof(real) * (size_t)(rows * columns);
+    *passed = (passed_gradient){dy, NULL, bytes};
+    if (!bytes) return db ? sum_rows(rows, columns, dy, db) : TC_OK;
+    real *g = tc_alloc(bytes);
+    if (!g) return TC_NO_MEMORY;
+    passed->g = passed->memory = g;
+    if (!db) return activation_backward(kind, rows * columns, dy, y, alpha, g);
+    return activation_backward_sums(rows, columns, &(activation_gradient){backward_rows[kind], dy, y, (real)alpha, g}, db);
+}
+
+static void free_passed(const passed_gradient *passed) { tc_free(passed->memory, passed->bytes); }

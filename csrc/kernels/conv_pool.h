@@ -133,20 +133,14 @@ static int dense_backward(const tc_conv2d *conv, const tc_pool2d *pool, const re
 
 static int conv2d_pool_backward(const tc_conv2d *conv, const tc_pool2d *pool, tc_activation kind, double alpha, const real *x,
                                 const real *w, const real *y, const uint8_t *argmax, const real *dy, real *dx, real *dw, real *db) {
-    const int64_t windows = pool->batch * pool->out_h * pool->out_w, size = windows * pool->channels;
+    const int64_t windows = pool->batch * pool->out_h * pool->out_w;
     const bool sparse = (dx || dw) && sparse_backward_fits(conv, pool) && sparse_backward_pays(conv, pool);
     if (sparse) tc_note_algorithm("pool-sparse");
     if (sparse && dw && db && !dx && is_narrow(conv)) return narrow_backward(conv, pool, kind, (real)alpha, x, y, argmax, dy, dw, db);
 
-    const size_t bytes = kind == TC_LINEAR ? 0 : sizeof(real) * (size_t)size;
-    activation_gradient gradient = {backward_rows[kind], dy, y, (real)alpha, bytes ? tc_alloc(bytes) : NULL};
-    if (bytes && !gradient.g) return TC_NO_MEMORY;
-    const real *g = bytes ? gradient.g : dy;
-    int status = TC_OK;
-    if (bytes && db) status = activation_backward_sums(windows, pool->channels, &gradient, db);
-    else if (bytes) status = activation_backward(kind, size, dy, y, alpha, gradient.g);
-    else if (db) status = sum_rows(windows, pool->channels, dy, db);
-    if (status == TC_OK && (dx || dw)) status = (sparse ? sparse_backward : dense_backward)(conv, pool, x, w, argmax, g, dx, dw);
-    if (bytes) tc_free(gradient.g, bytes);
+    passed_gradient passed;
+    int status = pass_activation(kind, windows, pool->channels, dy, y, alpha, db, &passed);
+    if (status == TC_OK && (dx || dw)) status = (sparse ? sparse_backward : dense_backward)(conv, pool, x, w, argmax, passed.g, dx, dw);
+    free_passed(&passed);
     return status;
 }
