@@ -9,13 +9,14 @@ optimizer steps. Softmax, an exponential per element, is NumPy's, whose exp is v
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn.kernels import numpy_ref
+from tinycnn.kernels import composed, numpy_ref
 from tinycnn.kernels.checked import CheckedKernels
 from tinycnn.kernels.numba_conv import conv2d_backward_input, conv2d_backward_kernel, conv2d_forward
 from tinycnn.kernels.numba_conv_pool import conv2d_pool_backward, conv2d_pool_forward
@@ -31,7 +32,7 @@ from tinycnn.kernels.numba_rows import (
     sum_rows,
 )
 from tinycnn.kernels.numpy_ref import softmax, softmax_crossentropy_backward, softmax_crossentropy_forward
-from tinycnn.kernels.spec import Activation, KernelSet
+from tinycnn.kernels.spec import KernelSet
 
 __all__ = [
     "activation_backward",
@@ -72,25 +73,8 @@ def load() -> KernelSet:
 
 
 # ---------------------------------------------------------------------------------------------------- dense layers
-def affine_forward(kind: Activation, x: Array, w: Array, b: Array | None, alpha: float) -> Array:
-    return bias_activation_forward(kind, matmul(x, w, False, False), b, alpha)
-
-
-def affine_backward(
-    kind: Activation,
-    x: Array,
-    w: Array,
-    y: Array | None,
-    dy: Array,
-    alpha: float,
-    needs: tuple[bool, bool, bool],
-    dw_into: Array | None,
-) -> tuple[Array | None, Array | None, Array | None]:
-    g = dy if y is None else activation_backward(kind, dy, y, alpha)
-    dx = matmul(g, w, False, True) if needs[0] else None
-    dw = matmul(x, g, True, False, into=dw_into) if needs[1] else None
-    db = sum_rows(g) if needs[2] else None
-    return dx, dw, db
+affine_forward = functools.partial(composed.affine_forward, sys.modules[__name__])
+affine_backward = functools.partial(composed.affine_backward, sys.modules[__name__])
 
 
 # ---------------------------------------------------------------------------------------------------- dropout

@@ -13,6 +13,7 @@ invalid values are left on, and heed `numpy.errstate`.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn.geometry import Conv2dGeometry, ConvPool2dGeometry, Pool2dGeometry
+from tinycnn.kernels import composed
 from tinycnn.kernels.checked import CheckedKernels
 from tinycnn.kernels.operands import placing
 from tinycnn.kernels.spec import Activation, KernelSet, PoolableActivation
@@ -152,25 +154,8 @@ def sum_rows(x: Array) -> Array:
     return x.sum(axis=0, dtype=np.float64).astype(x.dtype)
 
 
-def affine_forward(kind: Activation, x: Array, w: Array, b: Array | None, alpha: float) -> Array:
-    return bias_activation_forward(kind, x @ w, b, alpha)
-
-
-def affine_backward(
-    kind: Activation,
-    x: Array,
-    w: Array,
-    y: Array | None,
-    dy: Array,
-    alpha: float,
-    needs: tuple[bool, bool, bool],
-    dw_into: Array | None,
-) -> tuple[Array | None, Array | None, Array | None]:
-    g = dy if y is None else activation_backward(kind, dy, y, alpha)
-    dx = matmul(g, w, False, True) if needs[0] else None
-    dw = matmul(x, g, True, False, into=dw_into) if needs[1] else None
-    db = sum_rows(g) if needs[2] else None
-    return dx, dw, db
+affine_forward = functools.partial(composed.affine_forward, sys.modules[__name__])
+affine_backward = functools.partial(composed.affine_backward, sys.modules[__name__])
 
 
 # ---------------------------------------------------------------------------------------------------- bias + activation
