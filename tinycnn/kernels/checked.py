@@ -141,10 +141,7 @@ class CheckedKernels:
 
     def affine_forward(self, kind: Activation, x: Array, w: Array, b: Array | None, alpha: float = 0.0) -> Array:
         _check_activation(kind, alpha, ACTIVATIONS)
-        x = matrix("x", x)
-        w = matrix("w", w, x.dtype)
-        if x.shape[1] != w.shape[0]:
-            raise ShapeError(f"w must have {x.shape[1]} rows to match x of shape {x.shape}, got shape {w.shape}")
+        x, w = _affine_operands(x, w)
         b = None if b is None else operand("b", b, (w.shape[1],), x.dtype)
         return self._bare.affine_forward(kind, x, w, b, float(alpha))
 
@@ -161,12 +158,8 @@ class CheckedKernels:
         dw_into: Array | None = None,
     ) -> tuple[Array | None, Array | None, Array | None]:
         _check_activation(kind, alpha)
-        x = matrix("x", x)
-        dtype = x.dtype
-        w = matrix("w", w, dtype)
-        if x.shape[1] != w.shape[0]:
-            raise ShapeError(f"w must have {x.shape[1]} rows to match x of shape {x.shape}, got shape {w.shape}")
-        out_shape = x.shape[0], w.shape[1]
+        x, w = _affine_operands(x, w)
+        dtype, out_shape = x.dtype, (x.shape[0], w.shape[1])
         if y is None and kind != "linear":
             raise ArgumentError(f"y must be given, since the derivative of {kind} is read off it, got None")
         y = None if y is None else operand("y", y, out_shape, dtype)
@@ -252,6 +245,15 @@ class CheckedKernels:
         m, v = inplace_operand("m", m, w.shape, dtype), inplace_operand("v", v, w.shape, dtype)
         g = operand("g", g, w.shape, dtype)
         self._bare.adam_step(w, g, m, v, float(alpha), float(beta_1), float(beta_2), float(epsilon))
+
+
+def _affine_operands(x: Array, w: Array) -> tuple[Any, Any]:
+    """A dense layer's inputs and weights."""
+    x = matrix("x", x)
+    w = matrix("w", w, x.dtype)
+    if x.shape[1] != w.shape[0]:
+        raise ShapeError(f"w must have {x.shape[1]} rows to match x of shape {x.shape}, got shape {w.shape}")
+    return x, w
 
 
 def _channel_vectors(x: Array, **vectors: Array) -> list[Any]:
