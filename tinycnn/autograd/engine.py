@@ -88,17 +88,17 @@ class Node:
 
     Args:
         inputs: for each input, its node, its tensor where that is a leaf, or None where no gradient goes.
-        below: those of them that are nodes.
     """
 
     __slots__ = ("below", "geometry", "inputs", "op", "retaining", "saved")
 
-    def __init__(self, op: type[Op], geometry: Any, saved: Any, inputs: Sequence[Link | None], below: Sequence[Node]) -> None:
+    def __init__(self, op: type[Op], geometry: Any, saved: Any, inputs: Sequence[Link | None]) -> None:
         self.op: type[Op] | None = op
         self.geometry = geometry
         self.saved = saved
         self.inputs = inputs
-        self.below = below
+        #: Those of the inputs that are nodes.
+        self.below: Sequence[Node] = [link for link in inputs if type(link) is Node]
         #: A weak reference to the result, if it wants its gradient from `backward`.
         self.retaining: weakref.ref[Tensor] | None = None
 
@@ -132,7 +132,6 @@ def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | No
     """`record` for a known `geometry_of`: the inputs' shapes -> geometry."""
     arrays, shapes = [], []
     links: list[Link | None] = []
-    below: list[Node] = []
     needed = False
     for t in inputs:  # one loop in place of comprehensions, each of which is a function of its own
         array = None if t is None else t.data
@@ -142,8 +141,6 @@ def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | No
             links.append(None)
             continue
         needed = True
-        if t.node is not None:
-            below.append(t.node)
         links.append(t.node or t)
     geometry = geometry_of(*shapes)
     if _mode.is_quiet:
@@ -153,7 +150,7 @@ def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | No
             y, saved = op.forward(current(), geometry, *arrays)
     if not needed or not _mode.grad_enabled:
         return y, saved, None
-    return y, saved, Node(op, geometry, saved, links, below)
+    return y, saved, Node(op, geometry, saved, links)
 
 
 def _sorted(root: Node) -> list[Node]:

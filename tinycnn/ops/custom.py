@@ -48,9 +48,8 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
         if not callable(grad):
             raise DTypeError(f"a function with a custom gradient must return (result, grad), got {shown(grad)} as grad")
         links = [(tensor.node or tensor) if tensor.requires_grad else None for tensor in inputs]
-        below = [tensor.node for tensor in inputs if tensor.requires_grad and tensor.node is not None]
         saved = grad, tuple(tensor.shape for tensor in inputs)
-        return Tensor.wrap(convert_to_numpy(result), Node(_Custom, None, saved, links, below))
+        return Tensor.wrap(convert_to_numpy(result), Node(_Custom, None, saved, links))
 
     return function
 
