@@ -112,12 +112,16 @@ static void lock_cache(void) {
 }
 
 // ---- lists of free blocks of one size, under the lock
+static void count_taken(int64_t bytes) {
+    cache.stats.bytes_cached -= bytes;
+    cache.stats.bytes_in_use += bytes;
+}
+
 static void *take(block **list, size_t bytes) {
     block *found = *list;
     if (!found) return NULL;
     *list = found->next;
-    cache.stats.bytes_cached -= (int64_t)bytes;
-    cache.stats.bytes_in_use += (int64_t)bytes;
+    count_taken((int64_t)bytes);
     return found;
 }
 
@@ -125,8 +129,7 @@ static void give(block **list, void *memory, size_t bytes) {
     block *freed = memory;
     freed->next = *list;
     *list = freed;
-    cache.stats.bytes_cached += (int64_t)bytes;
-    cache.stats.bytes_in_use -= (int64_t)bytes;
+    count_taken(-(int64_t)bytes);
 }
 
 // ---- what is free of the regions, under the lock
@@ -139,8 +142,7 @@ static void *take_first(size_t bytes) {
             *rest = (block){found->next, found->bytes - bytes};
             *at = rest;
         } else *at = found->next;
-        cache.stats.bytes_cached -= (int64_t)bytes;
-        cache.stats.bytes_in_use += (int64_t)bytes;
+        count_taken((int64_t)bytes);
         return found;
     }
     return NULL;
@@ -160,8 +162,7 @@ static size_t put_back(void *memory, size_t bytes) {
     *at = freed;
     join_next(freed);
     if (before) join_next(before);
-    cache.stats.bytes_cached += (int64_t)bytes;
-    cache.stats.bytes_in_use -= (int64_t)bytes;
+    count_taken(-(int64_t)bytes);
     return before && before->next != freed ? before->bytes : freed->bytes;
 }
 
