@@ -9,6 +9,8 @@ import pytest
 
 from tinycnn import activations, losses
 from tinycnn.autograd import Tensor
+from tinycnn.callbacks import LambdaCallback
+from tinycnn.errors import ArgumentError
 from tinycnn.layers import Dense, Input
 from tinycnn.losses.fused import fused_loss
 from tinycnn.models import Sequential
@@ -104,6 +106,15 @@ def test_outputs_and_targets_of_another_kind_are_left_to_the_loss() -> None:
     assert sparse(numbers.astype(np.float32), probabilities) is None
     assert dense(rows.astype(np.float64), probabilities) is None
     assert sparse(numbers[:0], activations.softmax(logits[:0])) is None
+
+
+@pytest.mark.parametrize("wrong", [-1, CLASSES])
+def test_labels_that_a_callback_made_wrong_are_told(wrong: int) -> None:
+    x, y = RNG.standard_normal((20, 5)).astype(np.float32), RNG.integers(0, CLASSES, 20)
+    model = Sequential([Input((5,)), Dense(CLASSES, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ArgumentError, match=rf"class numbers from 0 to {CLASSES - 1}, got "):
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[LambdaCallback(on_epoch_end=lambda epoch, logs: y.fill(wrong))])
 
 
 def test_a_model_trains_the_same_with_a_loss_that_has_none() -> None:

@@ -17,6 +17,7 @@ from tinycnn.losses.crossentropy import (
 )
 from tinycnn.losses.loss import LossFunctionWrapper
 from tinycnn.ops.array import unit_rows
+from tinycnn.ops.convert import extremes
 from tinycnn.rules.crossentropy import SoftmaxCrossentropy
 
 __all__ = ["FusedLoss", "fused_loss"]
@@ -54,9 +55,12 @@ def _rows_as_given(y: NDArray[Any], logits: NDArray[Any]) -> NDArray[Any] | None
 
 
 def _rows_of_numbers(y: NDArray[Any], logits: NDArray[Any]) -> NDArray[Any] | None:
-    """One-hot rows of class numbers."""
+    """One-hot rows of class numbers. Of others, into which they may have been changed since they were checked, the loss will tell."""
     *cells, classes = logits.shape
     if y.dtype.kind not in "iu" or y.size * classes != logits.size or not y.size:
+        return None
+    least, largest = extremes(y)
+    if least < 0 or largest >= classes:
         return None
     rows: NDArray[Any] = unit_rows(classes, logits.dtype)[y.reshape(cells)]
     return rows
