@@ -194,6 +194,16 @@ def test_labels_of_every_dtype_along_every_axis(dtype, from_logits, axis) -> Non
     np.testing.assert_allclose(got.numpy(), -(rows * logs).sum(-1), rtol=1e-6)
 
 
+@pytest.mark.parametrize("classes", [1, 64, 65, 1000])
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "uint64"])
+def test_labels_of_few_classes_and_of_many(classes, dtype) -> None:
+    rng = np.random.default_rng(classes)
+    labels, output = rng.integers(0, min(classes, 256), (5, 2)).astype(dtype), rng.random((5, 2, classes))
+    got = ops.sparse_categorical_crossentropy(labels, output)
+    picked = np.take_along_axis(output / output.sum(-1, keepdims=True), labels[..., None].astype(int), -1)[..., 0]
+    np.testing.assert_allclose(got.numpy(), -np.log(picked), rtol=1e-6, atol=2e-7)
+
+
 def test_labels_at_the_edges() -> None:
     assert ops.sparse_categorical_crossentropy(np.zeros(0, "i4"), np.ones((0, 4))).shape == (0,)
     np.testing.assert_allclose(ops.sparse_categorical_crossentropy(np.array(2), np.full(4, 0.25)).numpy(), np.log(4), rtol=1e-6)

@@ -98,8 +98,9 @@ class Variable(Tensor):
 
     def accumulate(self, gradient: NDArray[Any]) -> None:
         """Add `gradient` to `.grad`, inside the flat buffer if there is one."""
-        if self.grad is None and self._place is not None:
-            home = self._place.array
+        place = self._place
+        if place is not None and self.grad is None:
+            home = place.array
             if gradient is not home:
                 home[...] = gradient
             self.grad = home

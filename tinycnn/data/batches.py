@@ -48,7 +48,7 @@ class Batches(Protocol):
 
 def whole(data: ArrayData, dtype: np.dtype[Any]) -> Batch:
     """All of `data` as one batch, with floats in `dtype` as in `ArrayBatches`."""
-    x = [a.astype(dtype, copy=False) for a in data.x]
+    x = [a if a.dtype is dtype else a.astype(dtype, copy=False) for a in data.x]
     y = [a.astype(_dtype_of(a, "y", dtype), copy=False) for a in data.y]
     weights = [None if w is None else w.astype(dtype, copy=False) for w in data.weights]
     return Batch(x, y, weights, data.structure, data.size, data.y_structure)

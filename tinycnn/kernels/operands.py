@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray  # by itself: these checks are a tenth of what Python does in a step
 
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.kernels.spec import Array
@@ -21,7 +22,7 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def floating(name: str, array: Array) -> np.dtype[Any]:
     """The dtype of a call whose first operand is `array`: float32 or float64 in native byte order, else DTypeError."""
-    if isinstance(array, np.ndarray):
+    if isinstance(array, ndarray):
         dtype = array.dtype
         if dtype is FLOAT32 or dtype is FLOAT64:
             return dtype
@@ -32,9 +33,9 @@ def floating(name: str, array: Array) -> np.dtype[Any]:
 
 def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dtype[Any]) -> Any:
     """`array` in normal form, a copy only where it has to be; ShapeError / DTypeError unless it has `shape` (None: any) and `dtype`."""
-    if type(array) is np.ndarray and array.dtype is dtype and (shape is None or array.shape == shape) and array.flags.carray:
+    if type(array) is ndarray and array.dtype is dtype and (shape is None or array.shape == shape) and array.flags.carray:
         return array  # as nearly always; "carray" is all three of contiguous, aligned and writable
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, ndarray):
         raise DTypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
     if array.dtype != dtype and array.dtype.newbyteorder("=") != dtype:
         raise DTypeError(f"{name} must be {dtype}, got {array.dtype}")
@@ -46,7 +47,7 @@ def operand(name: str, array: Array, shape: tuple[int, ...] | None, dtype: np.dt
 
 def leading(name: str, array: Array, shape: tuple[int, ...] | None = None) -> Any:
     """`operand` for the first one of a call, of float32 or float64: the others have its dtype."""
-    fits = type(array) is np.ndarray and (array.dtype is FLOAT32 or array.dtype is FLOAT64) and (shape is None or array.shape == shape)
+    fits = type(array) is ndarray and (array.dtype is FLOAT32 or array.dtype is FLOAT64) and (shape is None or array.shape == shape)
     if fits and array.flags.carray:  # as nearly always
         return array
     return operand(name, array, shape, floating(name, array))

@@ -62,8 +62,7 @@ def _rows_of_numbers(y: NDArray[Any], logits: NDArray[Any]) -> NDArray[Any] | No
     least, largest = extremes(y)
     if least < 0 or largest >= classes:
         return None
-    rows: NDArray[Any] = unit_rows(classes, logits.dtype)[y.reshape(cells)]
-    return rows
+    return unit_rows(y.reshape(cells), classes, logits.dtype)
 
 
 _CLASSES = (LossFunctionWrapper, CategoricalCrossentropy, SparseCategoricalCrossentropy)

@@ -185,7 +185,7 @@ def sparse_categorical_crossentropy(target: TensorLike, output: TensorLike, from
     least, largest = extremes(labels) if labels.size else (0, -1)
     if least < 0 or largest >= classes:
         raise ArgumentError(f"target must hold class numbers from 0 to {classes - 1}, got {least} to {largest}")
-    rows = array.unit_rows(classes, output.data.dtype)[labels]
+    rows = array.unit_rows(labels, classes, output.data.dtype)
     if axis != len(shape) - 1:
         rows = np.moveaxis(rows, -1, axis)
     return _crossentropy(Tensor.wrap(rows), output, from_logits, axis)
