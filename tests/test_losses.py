@@ -146,7 +146,7 @@ def test_the_batch_may_be_empty() -> None:
 @pytest.mark.parametrize(
     ("name", "y_true", "shape", "message"),
     [
-        ("categorical_crossentropy", LABELS, (None, 3), "shape (batch, 3), got (batch, ); for class numbers use sparse_categorical"),
+        ("categorical_crossentropy", LABELS, (None, 3), "shape (batch, 3), got (batch,); for class numbers use sparse_categorical"),
         ("categorical_crossentropy", LABELS[:, None], (2, 3), "for class numbers use sparse_categorical_crossentropy"),
         ("categorical_crossentropy", np.zeros((2, 4)), (2, 3), "each of 3 classes, shape (batch, 3), got (batch, 4)"),
         ("categorical_crossentropy", np.zeros((2, 3)), (5, 3), "one row for each of 5 samples"),

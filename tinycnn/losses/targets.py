@@ -50,7 +50,7 @@ def like_output(y_true: NDArray[Any], y_pred_shape: Shape, **settings: Any) -> N
     """The shape of the output; a last axis of size 1 may be missing on one side."""
     target, output = y_true.shape[1:], y_pred_shape[1:]
     if output not in (target, (*target, 1)) and target != (*output, 1):
-        raise ShapeError(f"y_true must have the output's shape (batch, {_inner(output)}), got (batch, {_inner(target)})")
+        raise ShapeError(f"y_true must have the output's shape {_batch_of(output)}, got {_batch_of(target)}")
 
 
 def one_hot_rows(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, **settings: Any) -> None:
@@ -59,9 +59,7 @@ def one_hot_rows(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, *
     if target == output:
         return
     classes = y_pred_shape[axis]
-    message = (
-        f"y_true must hold one probability for each of {classes} classes, shape (batch, {_inner(output)}), got (batch, {_inner(target)})"
-    )
+    message = f"y_true must hold one probability for each of {classes} classes, shape {_batch_of(output)}, got {_batch_of(target)}"
     if len(target) < len(output) or target[-1:] == (1,):
         message += "; for class numbers use sparse_categorical_crossentropy, or utils.to_categorical"
     raise ShapeError(message)
@@ -73,7 +71,7 @@ def class_numbers(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, 
     expected = y_pred_shape[1:axis] + y_pred_shape[axis + 1 :]
     target = y_true.shape[1:]
     if target != expected and target != (*expected, 1):
-        message = f"y_true must hold class numbers, shape (batch, {_inner(expected)}), got (batch, {_inner(target)})"
+        message = f"y_true must hold class numbers, shape {_batch_of(expected)}, got {_batch_of(target)}"
         raise ShapeError(message + ("; for one-hot rows use categorical_crossentropy" if target == y_pred_shape[1:] else ""))
     labels = integers(y_true, "y_true")
     if ignore_class is not None:
@@ -85,8 +83,9 @@ def class_numbers(y_true: NDArray[Any], y_pred_shape: Shape, *, axis: int = -1, 
             raise ArgumentError(f"y_true must hold class numbers from 0 to {classes - 1}, got {least} to {largest}")
 
 
-def _inner(shape: Shape) -> str:
-    return ", ".join(map(str, shape))
+def _batch_of(cells: Shape) -> str:
+    """How errors write the shape of a batch of samples of this shape."""
+    return f"(batch, {', '.join(map(str, cells))})" if cells else "(batch,)"
 
 
 def float_dtype(dtype: DTypeLike) -> str:
