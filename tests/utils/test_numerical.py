@@ -25,7 +25,7 @@ def test_to_categorical() -> None:
     assert old_home is to_categorical
 
 
-@pytest.mark.parametrize(("x", "classes"), [([3], 3), ([-1], None), ([0.5], None), ([], None), (["a"], None)])
+@pytest.mark.parametrize(("x", "classes"), [([3], 3), ([-1], None), ([0.5], None), ([], None), (["a"], None), ([1], 2.0), ([1], "2")])
 def test_to_categorical_refuses(x, classes) -> None:
     with pytest.raises(errors.TinyCNNError):
         to_categorical(x, classes)

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinycnn.checks import check_count
 from tinycnn.config import floatx
 from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.ops.convert import convert_to_numpy, integers
+from tinycnn.ops.array import unit_rows
+from tinycnn.ops.convert import convert_to_numpy, extremes, integers
 
 __all__ = ["normalize", "standardize_dtype", "to_categorical"]
 
@@ -45,20 +47,20 @@ def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[np.float64
 
     Raises:
         DTypeError: x does not hold whole numbers.
-        ArgumentError: a class number is out of range, or there is none to take num_classes from.
+        ArgumentError: a class number is out of range, there is none to take num_classes from, or num_classes is no int >= 1.
     """
     labels = integers(x, "x")
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
+    least, largest = extremes(labels) if labels.size else (0, -1)
     if num_classes is None:
         if not labels.size:
             raise ArgumentError("x is empty: num_classes must be given")
-        num_classes = int(labels.max()) + 1
-    if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
-        raise ArgumentError(f"x must hold class numbers from 0 to {num_classes - 1}, got {labels.min()} to {labels.max()}")
-    one_hot = np.zeros((labels.size, num_classes))
-    one_hot[np.arange(labels.size), labels.ravel()] = 1
-    return one_hot.reshape(*labels.shape, num_classes)
+        num_classes = max(largest, 0) + 1
+    num_classes = check_count("num_classes", num_classes)
+    if least < 0 or largest >= num_classes:
+        raise ArgumentError(f"x must hold class numbers from 0 to {num_classes - 1}, got {least} to {largest}")
+    return unit_rows(labels, num_classes, np.dtype(np.float64))
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> NDArray[Any]:
