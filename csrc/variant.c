@@ -53,6 +53,8 @@
 #include "kernels/conv_gather.h"
 #include "kernels/conv_gradient.h"
 #include "kernels/unpool.h"
+#include "kernels/winograd_choice.h"
+#include "kernels/winograd_tiles.h"
 #include "kernels/winograd.h"
 #include "kernels/winograd_gradient.h"
 #include "kernels/winograd_pool.h"

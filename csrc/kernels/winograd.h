@@ -12,18 +12,12 @@
 
 typedef struct winograd winograd;
 
-typedef struct {
-    int64_t image, i, j;    // i, j: in tiles
-    int64_t rows, columns;  // of results: m, or fewer in the last tiles
-    int64_t at;             // among the tiles of a block, by kind
-} winograd_tile;
-
 // Ends the transform back, along the columns, and stores what becomes of a tile; `t` holds its (rows, MAX_POINTS) vectors, T_ITEM apart, of
 // the n result channels from `first` on.
 typedef void winograd_finish(const winograd *p, const winograd_tile *tile, int64_t first, int n, const real *t);
 
 struct winograd {
-    int64_t m, images;
+    tile_grid grid;  // of the results
     int64_t source_h, source_w, source_channels;
     int64_t result_h, result_w, result_channels;
     int64_t pad_top, pad_left;
@@ -40,7 +34,6 @@ struct winograd {
     uint8_t *argmax;  // or NULL
 
     // follows from the above
-    int64_t tiles_h, tiles_w, last_rows, last_columns;   // of all tiles; results of the last ones
     int64_t shares, chunks_per_share, panels_per_chunk;  // shares of the tiles
     int64_t copies;                                      // of the taps: one, or one for each thread
     real *taps;                                          // (panel, point, source channel, result channel of the panel); may be given
@@ -55,18 +48,16 @@ enum {
     COPY_BYTES = 16 << 20,  // of all copies, at most
 };
 
-static int64_t winograd_points(const winograd *p) { return (p->m + 2) * (p->m + 2); }
-
 // Between the taps of two points; an odd number of vectors, so that the points do not compete for the same sets of L1.
 static int64_t taps_of_point(const winograd *p, int64_t columns) { return p->source_channels * columns + VLEN; }
 
 static int64_t taps_size(const winograd *p) {
-    return winograd_points(p) * (p->source_channels * whole_vectors(p->result_channels) + operand_panels(p->result_channels) * VLEN);
+    return points_of_tile(&p->grid) * (p->source_channels * whole_vectors(p->result_channels) + operand_panels(p->result_channels) * VLEN);
 }
 
 static real *taps_of_panel(const winograd *p, int64_t copy, int64_t index) {
     return p->taps + copy * taps_size(p) +
-           winograd_points(p) * (p->source_channels * panel_columns(p->result_channels, index).begin + index * VLEN);
+           points_of_tile(&p->grid) * (p->source_channels * panel_columns(p->result_channels, index).begin + index * VLEN);
 }
 
 // ---- the taps, once for all tiles
@@ -87,8 +78,8 @@ static void winograd_taps(const winograd *p, int64_t copy_index, int64_t index, 
     real *to = taps_of_panel(p, copy_index, index) + k.begin * width;
     for (int64_t i = 0; i < n * width; i += T_ITEM) {
         const int64_t vectors = min_i64(T_ITEM, n * width - i) / VLEN;
-        taps_down(p->m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS, vectors}, t);
-        taps_across(p->m, t, &(rows_of_tile){to + i, point, (p->m + 2) * point, p->m + 2, vectors});
+        taps_down(p->grid.m, &(columns_of_tile){{g[0] + i, g[3] + i, g[6] + i}, g[1] - g[0], TAPS, vectors}, t);
+        taps_across(p->grid.m, t, &(rows_of_tile){to + i, point, (p->grid.m + 2) * point, p->grid.m + 2, vectors});
     }
 }
 
@@ -105,95 +96,13 @@ static int winograd_taps_chunk(void *context, int64_t chunk) {
 }
 
 // ---- a chunk of tiles
-enum { EDGE_COLUMN, INNER, EDGE_ROW, CORNER, KINDS };  // which axes have only the results of a last tile
-
 typedef struct {
     const winograd *p;
-    winograd_tile *tile;
-    int64_t begin[KINDS + 1];  // by kind
+    tile_list tiles;
     int64_t v_point, v_tile, y_tile;
     int64_t *v_row, *y_row;
-    real *v, *y, *zeros;
+    real *v, *y;
 } winograd_block;
-
-static int tile_kind(const winograd *p, const winograd_tile *t) {
-    const bool row = t->rows < p->m, column = t->columns < p->m;
-    return row ? (column ? CORNER : EDGE_ROW) : (column ? EDGE_COLUMN : INNER);
-}
-
-// Numbers tiles by kind, so that those with a given point stand side by side.
-static void number_tiles(winograd_block *block, range tiles) {
-    const winograd *p = block->p;
-    const int64_t of_image = p->tiles_h * p->tiles_w, image = tiles.begin / of_image, of_first = tiles.begin % of_image;
-    winograd_tile tile = {.image = image, .i = of_first / p->tiles_w, .j = of_first % p->tiles_w};
-    int64_t of_kind[KINDS] = {0};
-    for (int64_t t = 0; t < tiles.end - tiles.begin; t++) {
-        tile.rows = tile.i + 1 < p->tiles_h ? p->m : p->last_rows;
-        tile.columns = tile.j + 1 < p->tiles_w ? p->m : p->last_columns;
-        tile.at = of_kind[tile_kind(p, &tile)]++;
-        block->tile[t] = tile;
-        if (++tile.j == p->tiles_w) tile.j = 0, tile.i++;
-        if (tile.i == p->tiles_h) tile.i = 0, tile.image++;
-    }
-    block->begin[0] = 0;
-    for (int kind = 0; kind < KINDS; kind++) block->begin[kind + 1] = block->begin[kind] + of_kind[kind];
-    for (int64_t t = 0; t < tiles.end - tiles.begin; t++) block->tile[t].at += block->begin[tile_kind(p, block->tile + t)];
-}
-
-// The tiles that have point (i, j).
-static range tiles_with_point(const winograd_block *block, int64_t i, int64_t j) {
-    const bool all_rows = i < block->p->last_rows + 2, all_columns = j < block->p->last_columns + 2;
-    return (range){block->begin[all_columns ? EDGE_COLUMN : INNER], block->begin[!all_rows ? EDGE_ROW : all_columns ? KINDS : CORNER]};
-}
-
-// What tiles are transformed from: windows of images, `margin` rows and columns larger than the tile's results.
-typedef struct {
-    const real *images;
-    int64_t first_image;
-    int64_t h, w, pixel;  // pixel: elements from one to the next
-    int64_t channels;     // to transform
-    int64_t pad_top, pad_left, margin;
-    range rows;  // of points, to transform to
-    void (*down)(int64_t m, range rows, const columns_of_tile *p, real *t);
-    void (*across)(int64_t m, const real *t, const rows_of_tile *p);
-    const real *zeros;  // MAX_POINTS pixels: a row that does not exist
-} windows_of_tiles;
-
-// The window of one tile, to v + its point * v_point.
-static void transform_window(const windows_of_tiles *s, const winograd *p, const winograd_tile *tile, real *v, int64_t v_point) {
-    const int64_t top = tile->i * p->m - s->pad_top, left = tile->j * p->m - s->pad_left;
-    const int64_t rows = tile->rows + s->margin, columns = tile->columns + s->margin;
-    const range points = {s->rows.begin, min_i64(s->rows.end, tile->rows + 2)};
-    if (points.begin >= points.end) return;
-    const int64_t begin = min_i64(columns, max_i64(0, -left)), end = max_i64(begin, min_i64(columns, s->w - left));
-    _Alignas(64) real t[MAX_POINTS * T_ROW], partial[MAX_POINTS * MAX_POINTS * VLEN];
-    columns_of_tile d = {.from_line = s->pixel, .n = end - begin};
-    rows_of_tile values = {.to = v, .to_item = v_point, .to_line = (p->m + 2) * v_point, .n = points.end - points.begin};
-    for (int64_t i = 0; i < rows; i++) {
-        const bool exists = top + i >= 0 && top + i < s->h;
-        d.from[i] = exists ? s->images + (((tile->image - s->first_image) * s->h + top + i) * s->w + left + begin) * s->pixel : s->zeros;
-    }
-    for (int64_t i = 0; i < values.n; i++) {
-        clear(t + i * T_ROW, begin * T_ITEM);
-        clear(t + i * T_ROW + end * T_ITEM, (columns - end) * T_ITEM);
-    }
-    for (int64_t c = 0; c < s->channels; c += d.vectors * VLEN) {
-        const int64_t whole = (s->channels - c) / VLEN;
-        d.vectors = values.vectors = max_i64(1, min_i64(T_VECTORS, whole));
-        if (!whole) {
-            for (int64_t i = 0; i < rows; i++) {
-                real *row = partial + i * MAX_POINTS * VLEN;
-                for (int64_t j = 0; j < d.n; j++) v_store(row + j * VLEN, v_load_n(d.from[i] + j * s->pixel, (int)(s->channels - c)));
-                d.from[i] = row;
-            }
-            d.from_line = VLEN;
-        }
-        s->down(tile->rows, points, &d, t + begin * T_ITEM);
-        s->across(tile->columns, t, &values);
-        for (int64_t i = 0; i < rows; i++) d.from[i] += d.vectors * VLEN;
-        values.to += d.vectors * VLEN;
-    }
-}
 
 static windows_of_tiles winograd_windows(const winograd *p, const real *zeros) {
     return (windows_of_tiles){
@@ -205,7 +114,7 @@ static windows_of_tiles winograd_windows(const winograd *p, const real *zeros) {
         .pad_top = p->pad_top,
         .pad_left = p->pad_left,
         .margin = 2,
-        .rows = {0, p->m + 2},
+        .rows = {0, p->grid.m + 2},
         .down = input_down,
         .across = input_across,
         .zeros = zeros,
@@ -214,18 +123,18 @@ static windows_of_tiles winograd_windows(const winograd *p, const real *zeros) {
 
 // Room for the images of some tiles side by side, where they have to be unpooled.
 static int64_t unpooled_room(const winograd *p, int64_t tiles) {
-    return p->pooled ? unpooled_size(p->pooled) * ((tiles - 2) / (p->tiles_h * p->tiles_w) + 2) : 0;
+    return p->pooled ? unpooled_size(p->pooled) * ((tiles - 2) / (p->grid.tiles_h * p->grid.tiles_w) + 2) : 0;
 }
 
 // What the windows of these tiles, which follow one another, need.
-static void unpool_for(const winograd *p, const winograd_tile *tile, int64_t n, real *images, windows_of_tiles *s) {
+static void unpool_for(const winograd *p, const tile_list *list, real *images, windows_of_tiles *s) {
     if (!p->pooled) return;
-    const winograd_tile *first = tile, *last = tile + n - 1;
+    const winograd_tile *first = list->tile, *last = first + list->n - 1;
     s->images = images;
     s->first_image = first->image;
     for (int64_t image = first->image; image <= last->image; image++, images += unpooled_size(p->pooled)) {
-        const range tiles = {image == first->image ? first->i : 0, image == last->image ? last->i + 1 : p->tiles_h};
-        const range rows = {tiles.begin * p->m - p->pad_top, tiles.end * p->m - p->pad_top + 2};
+        const range tiles = {image == first->image ? first->i : 0, image == last->image ? last->i + 1 : p->grid.tiles_h};
+        const range rows = {tiles.begin * p->grid.m - p->pad_top, tiles.end * p->grid.m - p->pad_top + 2};
         unpool_rows(p->pooled, image, rows, images);
     }
 }
@@ -234,7 +143,7 @@ static void transform_back(const winograd_block *block, const winograd_tile *til
     const winograd *p = block->p;
     _Alignas(64) real t[MAX_TILE * T_ROW];
     columns_of_tile products = {.from_line = width, .n = tile->columns + 2, .vectors = width / VLEN};
-    for (int64_t i = 0; i < tile->rows + 2; i++) products.from[i] = y + i * (p->m + 2) * width;
+    for (int64_t i = 0; i < tile->rows + 2; i++) products.from[i] = y + i * (p->grid.m + 2) * width;
     results_down(tile->rows, &products, t);
     for (int64_t c = columns.begin, at = 0; c < columns.end; c += VLEN, at += VLEN)
         p->finish(p, tile, c, (int)min_i64(VLEN, columns.end - c), t + at);
@@ -242,7 +151,7 @@ static void transform_back(const winograd_block *block, const winograd_tile *til
 
 // Whole chunks, as far as a share goes: the last one of it may have fewer tiles, or none.
 static range tiles_of_chunk(const winograd *p, int64_t chunk) {
-    const int64_t all = p->images * p->tiles_h * p->tiles_w, share = chunk / p->chunks_per_share;
+    const int64_t all = number_of_tiles(&p->grid), share = chunk / p->chunks_per_share;
     const int64_t begin = share * all / p->shares + chunk % p->chunks_per_share * WINOGRAD_TILES, end = (share + 1) * all / p->shares;
     return (range){min_i64(begin, end), min_i64(begin + WINOGRAD_TILES, end)};
 }
@@ -250,8 +159,8 @@ static range tiles_of_chunk(const winograd *p, int64_t chunk) {
 // The products of all points for one panel of taps.
 static void multiply_points(const winograd_block *block, const real *taps, int64_t width) {
     const winograd *p = block->p;
-    for (int64_t point = 0; point < winograd_points(p); point++, taps += taps_of_point(p, width)) {
-        const range with = tiles_with_point(block, point / (p->m + 2), point % (p->m + 2));
+    for (int64_t point = 0; point < points_of_tile(&p->grid); point++, taps += taps_of_point(p, width)) {
+        const range with = tiles_with_point(&p->grid, &block->tiles, point / (p->grid.m + 2), point % (p->grid.m + 2));
         for (int64_t c = 0; c < p->source_channels; c += WINOGRAD_CHAIN) {
             const run chain = {0, min_i64(WINOGRAD_CHAIN, p->source_channels - c)};
             const product of_point = {
@@ -278,7 +187,7 @@ static int winograd_chunk(void *context, int64_t chunk) {
     const int64_t of_tiles = chunk / panel_chunks;
     const range tiles = tiles_of_chunk(p, of_tiles);
     const range panel = chunk_range(chunk % panel_chunks, p->panels_per_chunk, panels);
-    const int64_t n = tiles.end - tiles.begin, points = winograd_points(p);
+    const int64_t n = tiles.end - tiles.begin, points = points_of_tile(&p->grid);
     const int64_t widest = min_i64(MAX_VECTORS * VLEN, whole_vectors(p->result_channels));
     if (n == 0) return TC_OK;
 
@@ -292,19 +201,18 @@ static int winograd_chunk(void *context, int64_t chunk) {
     if (!scratch) return TC_NO_MEMORY;
     block.v = scratch;
     block.y = block.v + n * block.v_tile;
-    block.zeros = block.y + n * block.y_tile;
-    real *images = block.zeros + zeros;
-    block.tile = (winograd_tile *)(images + unpooled);
-    block.v_row = (int64_t *)(block.tile + n);
+    real *none = block.y + n * block.y_tile, *images = none + zeros;
+    winograd_tile *tile = (winograd_tile *)(images + unpooled);
+    block.v_row = (int64_t *)(tile + n);
     block.y_row = block.v_row + n;
-    clear(block.zeros, zeros);
-    number_tiles(&block, tiles);
-    windows_of_tiles inputs = winograd_windows(p, block.zeros);
-    unpool_for(p, block.tile, n, images, &inputs);
+    clear(none, zeros);
+    block.tiles = list_tiles(&p->grid, tiles, tile);
+    windows_of_tiles inputs = winograd_windows(p, none);
+    unpool_for(p, &block.tiles, images, &inputs);
     for (int64_t t = 0; t < n; t++) {
         block.v_row[t] = t * block.v_tile;
         block.y_row[t] = t * block.y_tile;
-        transform_window(&inputs, p, block.tile + t, block.v + block.tile[t].at * block.v_tile, block.v_point);
+        transform_window(&inputs, &p->grid, tile + t, block.v + tile[t].at * block.v_tile, block.v_point);
     }
     const int64_t copy_index = tc_worker() % p->copies;
     const bool makes_taps = p->made && !p->made[copy_index];  // the first chunk of a thread, panel by panel
@@ -314,20 +222,11 @@ static int winograd_chunk(void *context, int64_t chunk) {
         if (makes_taps) winograd_taps_of_panel(p, copy_index, index);
         multiply_points(&block, taps_of_panel(p, copy_index, index), width);
         const range used = {columns.begin, min_i64(columns.end, p->result_channels)};
-        for (int64_t t = 0; t < n; t++) transform_back(&block, block.tile + t, block.y + block.tile[t].at * block.y_tile, width, used);
+        for (int64_t t = 0; t < n; t++) transform_back(&block, tile + t, block.y + tile[t].at * block.y_tile, width, used);
     }
     if (makes_taps) p->made[copy_index] = true;
     tc_free_scratch(scratch, bytes);
     return TC_OK;
-}
-
-// Cuts the results into tiles; returns their number.
-static int64_t winograd_cut(winograd *p) {
-    p->tiles_h = ceil_div(p->result_h, p->m);
-    p->tiles_w = ceil_div(p->result_w, p->m);
-    p->last_rows = p->result_h - (p->tiles_h - 1) * p->m;
-    p->last_columns = p->result_w - (p->tiles_w - 1) * p->m;
-    return p->images * p->tiles_h * p->tiles_w;
 }
 
 static int transform_taps(winograd *p) {
@@ -336,7 +235,7 @@ static int transform_taps(winograd *p) {
 }
 
 static int winograd_run(winograd *p) {
-    const int64_t tiles = winograd_cut(p), panels = operand_panels(p->result_channels);
+    const int64_t tiles = number_of_tiles(&p->grid), panels = operand_panels(p->result_channels);
     if (tiles * panels == 0) return TC_OK;
     const int64_t threads = tc_num_threads();
     p->shares = min_i64(threads, ceil_div(tiles, WINOGRAD_TILES));
@@ -369,7 +268,7 @@ static int winograd_run(winograd *p) {
 __attribute__((always_inline)) static inline void store_rows(const int m, const winograd *p, const winograd_tile *tile, int64_t first,
                                                              int n, const real *t) {
     const int64_t pixel = p->result_channels, row = p->result_w * pixel;
-    real *to = p->result + (tile->image * p->result_h + tile->i * p->m) * row + tile->j * p->m * pixel + first;
+    real *to = p->result + (tile->image * p->result_h + tile->i * p->grid.m) * row + tile->j * p->grid.m * pixel + first;
     const vreal start = p->start ? load_columns(p->start + first, n) : v_zero();
     for (int64_t i = tile->rows; i > 0; i--, t += T_ROW, to += row) {
         vreal y[MAX_TILE];
@@ -388,60 +287,10 @@ static void store_tile(const winograd *p, const winograd_tile *tile, int64_t fir
     }
 }
 
-// ---- when
-static bool winograd_fits(const tc_conv2d *g) {
-    const int64_t pad = max_i64(max_i64(g->pad_top, g->pad_bottom), max_i64(g->pad_left, g->pad_right));
-    return g->kernel_h == TAPS && g->kernel_w == TAPS && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
-           g->groups == 1 && pad < TAPS;
-}
-
-// Costs are counted in multiply-adds of a product. Measured: to transform a tap is worth 8, or 32 where the taps outgrow L2; to transform
-// one back from its sums 8, or 20.
-static double taps_cost(const tc_conv2d *g, bool back) {
-    const double taps = MAX_POINTS * MAX_POINTS * (double)g->in_channels * (double)g->out_channels;
-    return (taps * sizeof(real) <= 1 << 20 ? 8 : back ? 20 : 32) * taps;
-}
-
-// Of F(4x4), but for the taps. Measured: the transforms are worth about 14 for each value of a tile.
-static double tiles_cost(const tc_conv2d *g, bool adjoint) {
-    const int64_t m = MAX_TILE, height = adjoint ? g->in_h : g->out_h, width = adjoint ? g->in_w : g->out_w;
-    const double sources = adjoint ? g->out_channels : g->in_channels;
-    const double results = whole_vectors(adjoint ? g->in_channels : g->out_channels);
-    const double values = (double)g->batch * (height + 2 * ceil_div(height, m)) * (width + 2 * ceil_div(width, m));
-    return values * sources * results + 14 * values * (whole_vectors((int64_t)sources) + results);
-}
-
-static double winograd_cost(const tc_conv2d *g, bool adjoint) { return tiles_cost(g, adjoint) + taps_cost(g, false); }
-
-// Measured: a multiply-add of a direct convolution is worth 1.1, or 1.5 where it fills one vector of results only.
-static double direct_cost(const tc_conv2d *g, bool adjoint) {
-    const double cells = (double)g->batch * (adjoint ? g->in_h * g->in_w : g->out_h * g->out_w);
-    const int64_t sources = adjoint ? g->out_channels : g->in_channels, results = whole_vectors(adjoint ? g->in_channels : g->out_channels);
-    return (results > VLEN ? 1.1 : 1.5) * TAPS * TAPS * cells * sources * results;
-}
-
-static int64_t forced_size(const tc_conv2d *g) { return g->algorithm == TC_WINOGRAD2 ? 2 : 4; }
-
-// The tile size to run a convolution, or the gradient of its input (adjoint), with; 0 where it is to be direct.
-static int64_t winograd_size(const tc_conv2d *g, bool adjoint) {
-    if (g->algorithm == TC_DIRECT || !winograd_fits(g)) return 0;
-    if (g->algorithm != TC_AUTO) return forced_size(g);
-    return (!adjoint && g->taps) || winograd_cost(g, adjoint) < direct_cost(g, adjoint) ? 4 : 0;
-}
-
-// The same of the gradient of the kernel. Measured: a multiply-add of the direct one is worth 1.4.
-static int64_t winograd_kernel_size(const tc_conv2d *g) {
-    const double cells = (double)g->batch * g->out_h * g->out_w, taps = (double)TAPS * TAPS * g->in_channels * g->out_channels;
-    if (g->algorithm == TC_DIRECT || !winograd_fits(g) || cells * taps == 0) return 0;
-    if (g->algorithm != TC_AUTO) return forced_size(g);
-    return tiles_cost(g, false) + taps_cost(g, true) < 1.4 * cells * taps ? 4 : 0;
-}
-
 // ---- the two products
 static winograd winograd_of_forward(int64_t m, const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
     return (winograd){
-        .m = m,
-        .images = g->batch,
+        .grid = cut_into_tiles(m, g->batch, g->out_h, g->out_w),
         .source_h = g->in_h,
         .source_w = g->in_w,
         .source_channels = g->in_channels,
@@ -482,8 +331,7 @@ static int winograd_forward(int64_t m, const tc_conv2d *g, const real *x, const 
 // Either dy is given, or what it is unpooled from.
 static int winograd_backward_input(int64_t m, const tc_conv2d *g, const real *dy, const unpooling *pooled, const real *w, real *dx) {
     winograd p = {
-        .m = m,
-        .images = g->batch,
+        .grid = cut_into_tiles(m, g->batch, g->in_h, g->in_w),
         .source_h = g->out_h,
         .source_w = g->out_w,
         .source_channels = g->out_channels,

@@ -27,8 +27,9 @@ enum {
 };
 
 typedef struct {
-    winograd p;  // its results are the tiles of dy
+    tile_grid grid;  // of dy
     windows_of_tiles of_x, of_dy;
+    const unpooling *pooled;  // instead of dy: what it is unpooled from; or NULL
     int64_t tiles, channels, outputs;
     int64_t halves, pairs, channels_per_block, panels_per_block;
     int64_t plane, halves_apart;  // elements from one to the next
@@ -40,7 +41,7 @@ typedef struct {
 // Some of the sums, and what a chunk of tiles adds to them.
 typedef struct {
     const winograd_gradient *q;
-    winograd_block tiles;
+    tile_list tiles;
     range rows, channels, panels, outputs;  // rows: of points; outputs: of the panels
     int64_t half;
     real *sums, *v, *u;
@@ -53,12 +54,12 @@ typedef struct {
 // left out of the pool: there the windows are of zeros.
 static void transform_pooled(const sums_block *block, const winograd_tile *tile, real *u) {
     const winograd_gradient *q = block->q;
-    const unpooling *from = q->p.pooled;
-    const int64_t top = tile->i * q->p.m / 2, left = tile->j * q->p.m / 2, out_h = from->pool->out_h, out_w = from->pool->out_w;
+    const unpooling *from = q->pooled;
+    const int64_t top = tile->i * q->grid.m / 2, left = tile->j * q->grid.m / 2, out_h = from->pool->out_h, out_w = from->pool->out_w;
     const int64_t channels = block->outputs.end - block->outputs.begin;
     const range rows = {block->rows.begin, min_i64(block->rows.end, tile->rows + 2)};
     _Alignas(64) real t[PAIR * T_ROW];
-    rows_of_tile values = {.to = u, .to_item = block->u_point, .to_line = (q->p.m + 2) * block->u_point, .n = rows.end - rows.begin};
+    rows_of_tile values = {.to = u, .to_item = block->u_point, .to_line = (q->grid.m + 2) * block->u_point, .n = rows.end - rows.begin};
     if (rows.begin >= rows.end) return;
     for (int64_t c = 0, n; c < channels; c += n) {
         n = min_i64(T_ITEM, channels - c);
@@ -78,29 +79,30 @@ static void transform_pooled(const sums_block *block, const winograd_tile *tile,
     }
 }
 
-static void transform_tiles(const sums_block *block, int64_t n) {
+static void transform_tiles(const sums_block *block) {
     const winograd_gradient *q = block->q;
     windows_of_tiles x = q->of_x, dy = q->of_dy;
     x.rows = dy.rows = block->rows;
     x.images += block->channels.begin;
     x.channels = block->channels.end - block->channels.begin;
-    for (const winograd_tile *tile = block->tiles.tile; tile < block->tiles.tile + n; tile++)
-        transform_window(&x, &q->p, tile, block->v + tile->at * block->v_tile, block->v_point);
+    const winograd_tile *first = block->tiles.tile, *end = first + block->tiles.n;
+    for (const winograd_tile *tile = first; tile < end; tile++)
+        transform_window(&x, &q->grid, tile, block->v + tile->at * block->v_tile, block->v_point);
     dy.images += block->outputs.begin;
     dy.channels = block->outputs.end - block->outputs.begin;
-    for (const winograd_tile *tile = block->tiles.tile; tile < block->tiles.tile + n; tile++) {
+    for (const winograd_tile *tile = first; tile < end; tile++) {
         real *u = block->u + tile->at * block->u_tile;
-        if (q->p.pooled) transform_pooled(block, tile, u);
-        else transform_window(&dy, &q->p, tile, u, block->u_point);
+        if (q->pooled) transform_pooled(block, tile, u);
+        else transform_window(&dy, &q->grid, tile, u, block->u_point);
     }
 }
 
 static void add_products(const sums_block *block, bool first) {
     const winograd_gradient *q = block->q;
-    const int64_t points = q->p.m + 2, n = block->channels.end - block->channels.begin;
+    const int64_t points = q->grid.m + 2, n = block->channels.end - block->channels.begin;
     int64_t width = 0;
     for (int64_t point = block->rows.begin * points, at = 0; point < block->rows.end * points; point++, at++) {
-        const range with = tiles_with_point(&block->tiles, point / points, point % points);
+        const range with = tiles_with_point(&q->grid, &block->tiles, point / points, point % points);
         const run tiles = {0, with.end - with.begin};
         if (!tiles.length && !first) continue;
         for (int64_t index = block->panels.begin; index < block->panels.end; index++) {
@@ -130,7 +132,7 @@ static void add_products(const sums_block *block, bool first) {
 // Each row of 4 or 6 sums to its 3 taps across.
 static void transform_sums(const sums_block *block) {
     const winograd_gradient *q = block->q;
-    const int64_t points = q->p.m + 2, n = block->channels.end - block->channels.begin;
+    const int64_t points = q->grid.m + 2, n = block->channels.end - block->channels.begin;
     for (int64_t i = block->rows.begin; i < block->rows.end; i++)
         for (int64_t index = block->panels.begin; index < block->panels.end; index++) {
             const range c = panel_columns(q->outputs, index);
@@ -139,7 +141,7 @@ static void transform_sums(const sums_block *block) {
                        block->channels.begin * (c.end - c.begin);
             for (int64_t at = 0; at < n * (c.end - c.begin); at += VLEN) {
                 vreal taps[TAPS];
-                gradients_of_taps(q->p.m, sums + at, block->sums_point, taps);
+                gradients_of_taps(q->grid.m, sums + at, block->sums_point, taps);
                 for (int b = 0; b < TAPS; b++) v_store(to + b * q->plane + at, taps[b]);
             }
         }
@@ -151,7 +153,6 @@ static sums_block block_of_chunk(const winograd_gradient *q, int64_t chunk) {
     const int64_t channel_blocks = ceil_div(q->channels, q->channels_per_block), pair = chunk / panel_blocks / channel_blocks % q->pairs;
     sums_block block = {
         .q = q,
-        .tiles = {.p = &q->p},
         .rows = {PAIR * pair, PAIR * (pair + 1)},
         .channels = chunk_range(chunk / panel_blocks % channel_blocks, q->channels_per_block, q->channels),
         .panels = chunk_range(chunk % panel_blocks, q->panels_per_block, panels),
@@ -173,21 +174,20 @@ static sums_block block_of_chunk(const winograd_gradient *q, int64_t chunk) {
 static int sums_chunk(void *context, int64_t chunk) {
     const winograd_gradient *q = context;
     sums_block block = block_of_chunk(q, chunk);
-    const int64_t points = PAIR * (q->p.m + 2), channels = block.channels.end - block.channels.begin;
+    const int64_t points = PAIR * (q->grid.m + 2), channels = block.channels.end - block.channels.begin;
     const size_t bytes = sizeof(real) * (size_t)(points * (block.sums_point + block.v_point + block.u_point)) +
                          sizeof(winograd_tile) * GRADIENT_TILES + sizeof(int64_t) * (size_t)channels;
     block.sums = tc_scratch(bytes);
     if (!block.sums) return TC_NO_MEMORY;
     block.v = block.sums + points * block.sums_point;
     block.u = block.v + points * block.v_point;
-    block.tiles.tile = (winograd_tile *)(block.u + points * block.u_point);
-    block.sum_row = (int64_t *)(block.tiles.tile + GRADIENT_TILES);
+    winograd_tile *tile = (winograd_tile *)(block.u + points * block.u_point);
+    block.sum_row = (int64_t *)(tile + GRADIENT_TILES);
 
     const int64_t begin = block.half * q->tiles / q->halves, end = (block.half + 1) * q->tiles / q->halves;
     for (int64_t first = begin; first < end; first += GRADIENT_TILES) {
-        const range tiles = {first, min_i64(first + GRADIENT_TILES, end)};
-        number_tiles(&block.tiles, tiles);
-        transform_tiles(&block, tiles.end - tiles.begin);
+        block.tiles = list_tiles(&q->grid, (range){first, min_i64(first + GRADIENT_TILES, end)}, tile);
+        transform_tiles(&block);
         add_products(&block, first == begin);
     }
     transform_sums(&block);
@@ -201,11 +201,12 @@ static void taps_of_rows(const winograd_gradient *q, const real *rows, vreal *ta
     const int64_t apart = TAPS * q->plane;
     _Alignas(64) real both[MAX_POINTS * VLEN];
     if (q->halves == 1) {
-        gradients_of_taps(q->p.m, rows, apart, taps);
+        gradients_of_taps(q->grid.m, rows, apart, taps);
         return;
     }
-    for (int64_t i = 0; i < q->p.m + 2; i++, rows += apart) v_store(both + i * VLEN, v_add(v_load(rows), v_load(rows + q->halves_apart)));
-    gradients_of_taps(q->p.m, both, VLEN, taps);
+    for (int64_t i = 0; i < q->grid.m + 2; i++, rows += apart)
+        v_store(both + i * VLEN, v_add(v_load(rows), v_load(rows + q->halves_apart)));
+    gradients_of_taps(q->grid.m, both, VLEN, taps);
 }
 
 static int taps_chunk(void *context, int64_t chunk) {
@@ -230,10 +231,12 @@ static int taps_chunk(void *context, int64_t chunk) {
 
 // Either dy is given, or what it is unpooled from.
 static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x, const real *dy, const unpooling *pooled, real *dw) {
-    winograd_gradient q = {
-        .p = winograd_of_forward(m, g, x, NULL, NULL, NULL), .channels = g->in_channels, .outputs = g->out_channels, .dw = dw};
-    q.p.pooled = pooled;
-    q.tiles = winograd_cut(&q.p);
+    winograd_gradient q = {.grid = cut_into_tiles(m, g->batch, g->out_h, g->out_w),
+                           .pooled = pooled,
+                           .channels = g->in_channels,
+                           .outputs = g->out_channels,
+                           .dw = dw};
+    q.tiles = number_of_tiles(&q.grid);
     q.pairs = ceil_div(m + 2, PAIR);
     const int64_t panels = operand_panels(q.outputs), width = whole_vectors(q.outputs);
     q.plane = q.channels * width + 2 * VLEN;  // so that planes do not compete for the same sets of L1
@@ -255,7 +258,18 @@ static int winograd_backward_kernel(int64_t m, const tc_conv2d *g, const real *x
     clear(none, zeros);
     for (int64_t c = 0; c < q.channels; c++) channel[c] = c;
     q.channel = channel;
-    q.of_x = winograd_windows(&q.p, none);
+    q.of_x = (windows_of_tiles){
+        .images = x,
+        .h = g->in_h,
+        .w = g->in_w,
+        .pixel = q.channels,
+        .pad_top = g->pad_top,
+        .pad_left = g->pad_left,
+        .margin = 2,
+        .down = input_down,
+        .across = input_across,
+        .zeros = none,
+    };
     q.of_dy = (windows_of_tiles){
         .images = dy, .h = g->out_h, .w = g->out_w, .pixel = q.outputs, .down = gradient_down, .across = gradient_across, .zeros = none};
 

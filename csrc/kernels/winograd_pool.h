@@ -18,8 +18,8 @@ __attribute__((always_inline)) static inline void pool_rows(const int m, const w
     const tc_pool2d *g = p->pool;
     const vreal start = p->start ? load_columns(p->start + first, n) : v_zero(), alpha = v_set1(p->alpha), none = v_set1(-INFINITY);
     for (int64_t i = 0; i < tile->rows; i += 2, t += 2 * T_ROW) {
-        const int64_t row = tile->image * g->out_h + (tile->i * p->m + i) / 2;
-        const int64_t at = (row * g->out_w + tile->j * p->m / 2) * p->result_channels + first;
+        const int64_t row = tile->image * g->out_h + (tile->i * p->grid.m + i) / 2;
+        const int64_t at = (row * g->out_w + tile->j * p->grid.m / 2) * p->result_channels + first;
         vreal top[MAX_TILE], bottom[MAX_TILE] = {none, none, none, none};
         result_row(m, t, top);
         if (i + 1 < tile->rows) result_row(m, t + T_ROW, bottom);
@@ -54,6 +54,7 @@ static int winograd_pool_forward(int64_t m, const tc_conv2d *g, const tc_pool2d 
     winograd p = winograd_of_forward(m, g, x, w, b, y);
     p.result_h = min_i64(g->out_h, 2 * pool->out_h);
     p.result_w = min_i64(g->out_w, 2 * pool->out_w);
+    p.grid = cut_into_tiles(m, g->batch, p.result_h, p.result_w);
     p.finish = pool_tile;
     p.pool = pool;
     p.kind = kind;
