@@ -8,6 +8,7 @@ import pytest
 from tinycnn import Tensor, no_grad, ops
 from tinycnn.autograd import is_grad_enabled
 from tinycnn.errors import DTypeError, GraphError, ShapeError
+from tinycnn.testing import check_grads
 
 
 def test_gradients_accumulate_into_leaves() -> None:
@@ -143,3 +144,65 @@ def test_intermediates_are_freed_during_backward() -> None:
     assert held() is None  # the graph links nodes, not tensors
     z.backward()
     np.testing.assert_allclose(x.grad, np.e)
+
+
+@pytest.mark.parametrize("name", ["negative", "exp", "log", "square", "sqrt", "sin", "relu", "tanh", "sigmoid", "softplus", "abs", "elu"])
+def test_results_without_axes_are_arrays_all_the_way(name: str) -> None:
+    function = getattr(ops, name)
+    x = Tensor(0.5, requires_grad=True)
+    y = function(x * 2 - 0.25)
+    z = function(y * y + 1.0) * 3  # on a result without axes again: NumPy would give scalars, which no kernel takes
+    assert type(y.numpy()) is type(z.numpy()) is np.ndarray
+    y.retain_grad()
+    z.backward()
+    assert type(x.grad) is type(y.grad) is np.ndarray
+    check_grads(lambda x: function(ops.square(function(x * 2 - 0.25)) + 1.0) * 3, np.array(0.5))
+
+
+def test_a_loss_can_go_through_a_kernel() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    ops.relu(x.sum() - 1).backward()
+    np.testing.assert_array_equal(x.grad, [1, 1])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "bool"])
+def test_no_gradient_passes_through_whole_numbers(dtype: str) -> None:
+    x = Tensor([0.25, 1.75, 2.5], requires_grad=True)
+    whole = x.astype(dtype)
+    assert not whole.requires_grad
+    (whole.astype("float32") * x).sum().backward()
+    np.testing.assert_array_equal(x.grad, whole.numpy().astype("f4"))
+    assert not ops.cast(ops.cast(x, dtype), "float32").requires_grad
+    assert ops.cast(x, "float64").requires_grad
+
+
+def test_parameters_that_compare_equal_are_not_taken_for_each_other() -> None:
+    x = Tensor(np.arange(6.0).reshape(2, 3))
+    assert x[(1,)].shape == (3,)
+    assert x[(True,)].shape == (1, 2, 3)
+    assert x[(0,)].shape == (3,)
+    assert x[(False,)].shape == (0, 2, 3)
+    assert ops.sum(x, axis=(1,)).shape == (2,)
+    with pytest.raises(DTypeError):
+        ops.sum(x, axis=(1.0,))
+    image = np.ones((1, 4, 4, 1), "f4")
+    assert ops.max_pool(image, 2, (1, 1)).shape == (1, 3, 3, 1)
+    with pytest.raises(DTypeError):
+        ops.max_pool(image, 2, (1.0, 1.0))
+
+
+def test_an_index_may_change_after_its_use() -> None:
+    x, index = Tensor(np.arange(4.0), requires_grad=True), np.array([0, 1])
+    y = x[index]
+    index[:] = 2, 3
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, [1, 1, 0, 0])
+
+
+def test_one_no_grad_may_be_entered_twice() -> None:
+    paused = no_grad()
+    with paused:
+        with paused:
+            assert not is_grad_enabled()
+        assert not is_grad_enabled()
+    assert is_grad_enabled()

@@ -1,6 +1,6 @@
 """The tape: which op made which tensor, and the walk back along it.
 
-`apply` runs a rule forward and, if any input wants a gradient, remembers it in a `Node`. `backward` sorts the nodes that lead to a
+`record` runs a rule forward and, if any input wants a gradient, remembers it in a `Node`. `backward` sorts the nodes that lead to a
 tensor, without recursion, and runs each rule's vjp from the result to the leaves. A node links to the nodes of its inputs, not to
 the tensors: an intermediate value that no vjp saved is freed as soon as nobody else holds it.
 """
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
 import numpy as np
+from numpy import ndarray
 
 from tinycnn.errors import GraphError
 from tinycnn.kernels.select import current
@@ -66,12 +67,15 @@ def is_grad_enabled() -> bool:
 class no_grad:
     """Context manager and decorator: inside, nothing is recorded and results do not require gradients. Per thread; nests."""
 
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # it may be entered again while it is
+
     def __enter__(self) -> None:
-        self._before = _mode.grad_enabled
+        self._before.append(_mode.grad_enabled)
         _mode.grad_enabled = False
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        _mode.grad_enabled = self._before
+        _mode.grad_enabled = self._before.pop()
 
     def __call__(self, function: F) -> F:
         @functools.wraps(function)
@@ -113,14 +117,21 @@ def _geometry(op: type[Op], parameters: dict[str, Any], *shapes: Any) -> Any:
     if "seed" in parameters:  # a new one each time
         return op.shape(*shapes, **parameters)
     try:
-        return _remembered(op, shapes, **parameters)  # type: ignore[arg-type]  # a class can be hashed
+        return _remembered(op, shapes, _types(tuple(parameters.values())), **parameters)  # type: ignore[arg-type]  # a class can be hashed
     except TypeError:  # a list, an array or a slice among the parameters; or a mistake, which comes again
         return op.shape(*shapes, **parameters)
 
 
-@functools.lru_cache(maxsize=1024, typed=True)  # axis=1.0 is a mistake, after an axis=1, too
-def _remembered(op: type[Op], shapes: tuple[Any, ...], /, **parameters: Any) -> Any:
+@functools.lru_cache(maxsize=1024)
+def _remembered(op: type[Op], shapes: tuple[Any, ...], types: Any, /, **parameters: Any) -> Any:
     return op.shape(*shapes, **parameters)
+
+
+def _types(value: Any) -> Any:
+    """What tells parameters apart that compare equal: axis=1.0 is a mistake, after an axis=1, too, and the index True is not 1."""
+    if type(value) is tuple:
+        return tuple(map(_types, value))
+    return _types((value.start, value.stop, value.step)) if type(value) is slice else type(value)
 
 
 def record(op: type[Op], inputs: tuple[Tensor | None, ...], parameters: dict[str, Any]) -> tuple[Any, Any, Node | None]:
@@ -148,6 +159,8 @@ def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | No
     else:
         with quiet():
             y, saved = op.forward(current(), geometry, *arrays)
+    if type(y) is not ndarray:  # NumPy gives scalars for what has no axes
+        y = np.asarray(y)
     if not needed or not _mode.grad_enabled:
         return y, saved, None
     return y, saved, Node(op, geometry, saved, links)
@@ -238,7 +251,8 @@ def _flow(
             parts = node.op.vjp(kernels, node.geometry, node.saved, dy, needs)
             for link, part in zip(node.inputs, parts, strict=True):
                 if link is not None and part is not None:
-                    flowing[link] = flowing[link] + part if link in flowing else part
+                    found = flowing[link] + part if link in flowing else part
+                    flowing[link] = found if type(found) is ndarray else np.asarray(found)
             if not retain_graph:
                 node.release()
     flowing |= kept

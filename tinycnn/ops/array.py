@@ -182,8 +182,15 @@ def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
 
 def get_item(x: TensorLike, key: Any) -> Tensor:
     """x[key], with NumPy's basic and advanced indexing; an index that names a cell twice adds its gradients."""
-    plain = tuple(k.data if isinstance(k, Tensor) else k for k in key) if isinstance(key, tuple) else key
-    return apply(shaping.GetItem, convert_to_tensor(x), index=plain.data if isinstance(plain, Tensor) else plain)
+    index = tuple(map(_own_index, key)) if isinstance(key, tuple) else _own_index(key)
+    return apply(shaping.GetItem, convert_to_tensor(x), index=index)
+
+
+def _own_index(key: Any) -> Any:
+    """Part of an index, a copy where it could change before the gradient comes back."""
+    if isinstance(key, Tensor):
+        key = key.data
+    return key.copy() if isinstance(key, (np.ndarray, list)) else key
 
 
 def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Tensor:

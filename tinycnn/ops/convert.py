@@ -77,7 +77,7 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
-    """`x` in another dtype; the gradient comes back in the old one.
+    """`x` in another dtype; the gradient comes back in the old one, and none passes through whole numbers.
 
     Raises:
         DTypeError: if tinycnn does not compute with `dtype`.
@@ -86,7 +86,11 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     if tensor.data.dtype is dtype:  # as nearly always
         return tensor
     target = as_supported_array(np.empty(0, as_dtype(dtype))).dtype
-    return tensor if tensor.dtype == target else apply(Cast, tensor, dtype=target)
+    if tensor.dtype == target:
+        return tensor
+    if tensor.dtype.kind == target.kind == "f":
+        return apply(Cast, tensor, dtype=target)
+    return Tensor.wrap(tensor.data.astype(target))
 
 
 def stop_gradient(variable: TensorLike) -> Tensor:

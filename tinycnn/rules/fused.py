@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ class ConvPoolGeometry:
     out_shape: Shape
 
 
-@functools.lru_cache(maxsize=256)  # the same few shapes come step after step
 def _geometry(
     x: Shape,
     w: Shape,
