@@ -230,3 +230,22 @@ def test_a_transposed_convolution_is_that_of_a_convolution():
             assert conv.out_shape == (2, n, 3, 4)
             if padding == "same" and more is None:
                 assert found.out_shape[1] == n * stride
+
+
+@pytest.mark.parametrize("name", ["strides", "dilation_rate", "padding"])
+def test_sizes_whose_products_would_overflow(name):
+    with pytest.raises(ArgumentError, match=rf"{name} must be at most 2\*\*31 - 1, got {2**31}"):
+        conv2d_geometry((1, 4, 4, 2), (1, 1, 2, 2), **{"padding": "same", name: 2**31})
+    with pytest.raises(ArgumentError, match="pool_size must be at most"):
+        pool2d_geometry((1, 4, 4, 2), pool_size=(1, 2**31), padding="same")
+
+
+def test_the_gradients_padding_is_bounded_too():
+    """Where the output has many more channels than the input, the gradient by the input pads more than the forward pass does."""
+    far = 2**23 - 1
+    with pytest.raises(ShapeError, match="padded inputs has an impossible shape"):
+        conv2d_geometry((1, 1, 1, 1), (2, 2, 1, 65536), dilation_rate=far, padding="same")
+    with pytest.raises(ShapeError, match="padded output has an impossible shape"):
+        conv_transpose2d_geometry((1, 1, 1, 65536), (2, 2, 1, 65536), dilation_rate=far, padding="same")
+    with pytest.raises(ShapeError, match="impossible shape"):
+        conv2d_geometry((1, 1, 1, 2), (2, 2, 1, 2 * 65536), dilation_rate=(2**22 - 1, far), padding="same", groups=2)

@@ -44,6 +44,8 @@ Pair: TypeAlias = tuple[int, int]
 
 #: No tensor may hold more elements than this: byte sizes then stay far below 2**63 in any product the kernels form.
 MAX_ELEMENTS = 2**48
+#: No stride, window or number of padding cells may be larger: products of two stay below 2**63, too.
+MAX_SIZE = 2**31 - 1
 
 
 class _Packed:
@@ -169,6 +171,8 @@ def normalize_sizes(value: int | Sequence[int], name: str, rank: int, *, minimum
         sizes *= rank
     if len(sizes) != rank or min(sizes) < minimum:
         raise ArgumentError(f"{name} must be {wanted} >= {minimum}, got {value!r}")
+    if max(sizes) > MAX_SIZE:
+        raise ArgumentError(f"{name} must be at most 2**31 - 1, got {value!r}")
     return sizes
 
 
@@ -282,7 +286,7 @@ def conv2d_geometry(
     out_h, top, bottom = _span(h, (kh - 1) * d_h + 1, s_h, rows, "height", "kernel")
     out_w, left, right = _span(w, (kw - 1) * d_w + 1, s_w, columns, "width", "kernel")
     _check_shape((n, out_h, out_w, o), 4, "output", "")
-    _check_shape((n, h + top + bottom, w + left + right, c), 4, "padded inputs", "")
+    _check_shape((n, h + top + bottom, w + left + right, max(c, o)), 4, "padded inputs", "")  # with o for the gradient of the inputs
     return Conv2dGeometry(n, h, w, c, out_h, out_w, o, kh, kw, s_h, s_w, d_h, d_w, top, bottom, left, right, groups)
 
 
@@ -365,7 +369,7 @@ def conv_transpose2d_geometry(
     out_h, top, bottom = _transposed_span(h, (kh - 1) * d_h + 1, s_h, padding, more[0], "height")
     out_w, left, right = _transposed_span(w, (kw - 1) * d_w + 1, s_w, padding, more[1], "width")
     _check_shape((n, out_h, out_w, o), 4, "output", "")
-    _check_shape((n, out_h + top + bottom, out_w + left + right, o), 4, "padded output", "")
+    _check_shape((n, out_h + top + bottom, out_w + left + right, max(o, c)), 4, "padded output", "")
     return ConvTranspose2dGeometry(
         Conv2dGeometry(n, out_h, out_w, o, h, w, c, kh, kw, s_h, s_w, d_h, d_w, top, bottom, left, right, groups=1)
     )

@@ -45,6 +45,7 @@ static int batch_norm_moments(int64_t rows, int64_t columns, const real *x, real
 }
 
 // y = (x - mean) * scale + shift and dx = scale * (dy - shift - (x - mean) * slope): all rows with the same per-column coefficients.
+// Where mean and variance are constants, dx = scale * dy: not with a slope of 0, since an x may be infinite.
 typedef struct {
     int64_t rows, columns, rows_per_chunk;
     const real *x, *dy, *mean, *scale, *shift, *slope;
@@ -87,6 +88,18 @@ static int batch_norm_backward_chunk(void *context, int64_t chunk) {
     return TC_OK;
 }
 
+static int scale_rows_chunk(void *context, int64_t chunk) {
+    const normalize_job *job = context;
+    const real *restrict scale = job->scale;
+    const range rows = chunk_range(chunk, job->rows_per_chunk, job->rows);
+    for (int64_t row = rows.begin; row < rows.end; row++) {
+        const real *restrict dy = job->dy + row * job->columns;
+        real *restrict dx = job->result + row * job->columns;
+        for (int64_t c = 0; c < job->columns; c++) dx[c] = scale[c] * dy[c];
+    }
+    return TC_OK;
+}
+
 static int batch_norm_backward(int64_t rows, int64_t columns, const real *dy, const real *x, const real *mean, const real *variance,
                                const real *gamma, double epsilon, int training, real *dx, real *dgamma, real *dbeta) {
     const size_t bytes = (2 * sizeof(double) + 3 * sizeof(real)) * (size_t)columns;
@@ -95,7 +108,7 @@ static int batch_norm_backward(int64_t rows, int64_t columns, const real *dy, co
     real *scale = (real *)(sums + 2 * columns), *shift = scale + columns, *slope = shift + columns;
     int status = column_sums(rows, columns, 2, terms_gradients, &(moments_operands){.x = x, .dy = dy, .mean = mean}, sums);
     for (int64_t c = 0; c < columns && status == TC_OK; c++) {
-        const double inverse_std = 1 / sqrt(variance[c] + epsilon), n = training && rows > 0 ? (double)rows : INFINITY;
+        const double inverse_std = 1 / sqrt(variance[c] + epsilon), n = rows > 0 ? (double)rows : 1;
         dbeta[c] = (real)sums[c];
         dgamma[c] = (real)(sums[columns + c] * inverse_std);
         scale[c] = (real)(gamma[c] * inverse_std);
@@ -103,7 +116,8 @@ static int batch_norm_backward(int64_t rows, int64_t columns, const real *dy, co
         slope[c] = (real)(sums[columns + c] * inverse_std * inverse_std / n);
     }
     normalize_job job = {rows, columns, items_per_chunk(columns), x, dy, mean, scale, shift, slope, dx};
-    if (status == TC_OK) status = tc_parallel_for(ceil_div(rows, job.rows_per_chunk), batch_norm_backward_chunk, &job);
+    tc_task *const of_rows = training ? batch_norm_backward_chunk : scale_rows_chunk;
+    if (status == TC_OK) status = tc_parallel_for(ceil_div(rows, job.rows_per_chunk), of_rows, &job);
     tc_free(sums, bytes);
     return status;
 }

@@ -121,9 +121,9 @@ static windows_of_tiles winograd_windows(const winograd *p, const real *zeros) {
     };
 }
 
-// Room for the images of some tiles side by side, where they have to be unpooled.
+// Room for the images of some tiles side by side, where they have to be unpooled; what lies behind it stays aligned.
 static int64_t unpooled_room(const winograd *p, int64_t tiles) {
-    return p->pooled ? unpooled_size(p->pooled) * ((tiles - 2) / (p->grid.tiles_h * p->grid.tiles_w) + 2) : 0;
+    return p->pooled ? whole_vectors(unpooled_size(p->pooled) * ((tiles - 2) / (p->grid.tiles_h * p->grid.tiles_w) + 2)) : 0;
 }
 
 // What the windows of these tiles, which follow one another, need.

@@ -149,9 +149,11 @@ def batch_norm_backward(
     rows, deviation = max(len(x), 1), np.sqrt(variance.astype(np.float64) + epsilon)
     dbeta = _sum_chunks(_sum_chunk, dy)
     dgamma = _sum_chunks(_sum_product_chunk, dy, x, mean) / deviation
-    # xhat * dgamma / R is (x - mean) * slope; in inference mean and variance are constants, and both terms vanish
-    dbeta_mean, slope = (dbeta / rows, dgamma / deviation / rows) if training else (np.zeros_like(dbeta), np.zeros_like(dgamma))
-    dx = np.empty_like(dy)
-    vectors = [vector.astype(dy.dtype) for vector in (gamma / deviation, mean, dbeta_mean, slope)]
-    run(_batch_norm_backward_rows, len(x), chunk_size(len(x), 4 * x.size), dx, dy, x, *vectors)
+    scale = (gamma / deviation).astype(dy.dtype)
+    if training:  # xhat * dgamma / R is (x - mean) * slope
+        dx = np.empty_like(dy)
+        vectors = [vector.astype(dy.dtype) for vector in (mean, dbeta / rows, dgamma / deviation / rows)]
+        run(_batch_norm_backward_rows, len(x), chunk_size(len(x), 4 * x.size), dx, dy, x, scale, *vectors)
+    else:  # mean and variance are constants
+        dx = scale * dy
     return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
