@@ -18,6 +18,7 @@ import numpy as np
 
 from tinycnn.geometry import Conv2dGeometry, conv2d_geometry
 from tinycnn.kernels import _native, native
+from tinycnn.kernels.select import get_num_threads
 
 #: name: (batch, size, in channels, out channels, kernel, strides, groups), all with "same" padding
 TUTORIAL = {
@@ -58,7 +59,7 @@ def our_runs(suite: dict[str, Conv2dGeometry]) -> Runs:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=native.get_num_threads())
+    parser.add_argument("--threads", type=int, default=get_num_threads())
     parser.add_argument("--isa", choices=native.isas())
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()

@@ -19,7 +19,7 @@ import math
 import os
 from pathlib import Path
 
-from tinycnn.errors import ArgumentError
+from tinycnn.errors import ArgumentError, shown
 
 __all__ = [
     "available_cores",
@@ -56,7 +56,7 @@ def set_floatx(dtype: str) -> None:
     global _floatx
     if dtype not in ("float32", "float64"):
         raise ArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-    _floatx = dtype
+    _floatx = str(dtype)  # a NumPy dtype compares equal, too
 
 
 def image_data_format() -> str:
@@ -147,15 +147,20 @@ def default_num_threads() -> int:
     """TINYCNN_NUM_THREADS, else OMP_NUM_THREADS, else `available_cores`. Raises ArgumentError if tinycnn's own variable is malformed."""
     own = os.environ.get("TINYCNN_NUM_THREADS", "").strip()
     if own:
-        return check_num_threads(int(own) if own.isdecimal() else own, "TINYCNN_NUM_THREADS")
+        return check_num_threads(int(own) if _is_count(own) else own, "TINYCNN_NUM_THREADS")
     inherited = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # may be a list, one number per nesting level
-    if inherited.isdecimal() and int(inherited) >= 1:
+    if _is_count(inherited) and int(inherited) >= 1:
         return min(int(inherited), MAX_THREADS)
     return min(available_cores(), MAX_THREADS)
+
+
+def _is_count(text: str) -> bool:
+    """Whether it is plain digits, and no more of them than a number of threads may have."""
+    return text.isascii() and text.isdecimal() and len(text) < 20
 
 
 def check_num_threads(value: object, name: str = "num_threads") -> int:
     """`value` if it is an int from 1 to MAX_THREADS, else ArgumentError naming `name`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or not 1 <= value.__index__() <= MAX_THREADS:
-        raise ArgumentError(f"{name} must be an int from 1 to {MAX_THREADS}, got {value!r}")
+        raise ArgumentError(f"{name} must be an int from 1 to {MAX_THREADS}, got {shown(value)}")
     return int(value.__index__())

@@ -7,6 +7,8 @@ import logging
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -106,6 +108,68 @@ def test_number_of_threads_reaches_the_c_pool(restored_threads):
     select.use_backend("c")
     select.set_num_threads(3)
     assert native.get_num_threads() == select.get_num_threads() == 3
+
+
+def test_a_level_that_does_not_run_here_is_no_reason_for_another_backend(monkeypatch):
+    """It was forced, so a slower backend would be a surprise."""
+    pytest.importorskip("tinycnn.kernels._native")
+    monkeypatch.setenv("TINYCNN_ISA", "mmx")
+    monkeypatch.setattr(select, "_loaded", {})
+    with pytest.raises(ArgumentError, match="TINYCNN_ISA must be one of"):
+        select.use_backend("auto")
+
+
+@pytest.mark.parametrize("wrong", ["cuda", ["c"], None, 3])
+def test_a_backend_is_a_known_name(wrong):
+    with pytest.raises(ArgumentError, match="name must be one of auto, c, numba, numpy, got"):
+        select.use_backend(wrong)
+
+
+def hammered(worker, main, seconds: float = 0.5) -> list[BaseException]:
+    """What goes wrong in three threads that call `worker` over and over, while this one calls `main`."""
+    wrong: list[BaseException] = []
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            while not done.is_set():
+                worker()
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not wrong:
+            main()
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(interval)
+    return wrong
+
+
+def test_numba_computes_while_the_number_of_threads_changes(restored_threads):
+    numba = pytest.importorskip("tinycnn.kernels.numba_pool")
+    select.use_backend("numba")
+    kernels = select.current()
+    x = np.ones((200_000, 8), np.float32)
+    kernels.sum_rows(x)
+    before = numba._num_threads
+
+    def change() -> None:
+        numba.set_num_threads(4)
+        numba.set_num_threads(1)
+
+    try:
+        assert not hammered(lambda: kernels.sum_rows(x), change)
+    finally:
+        numba.set_num_threads(before)
 
 
 def test_show_config(capsys):

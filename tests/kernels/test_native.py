@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tinycnn.errors import ArgumentError, BackendError, DTypeError, ShapeError
+from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.geometry import conv2d_geometry, conv_pool2d_geometry, pool2d_geometry
 from tinycnn.kernels import native
 
@@ -103,14 +103,14 @@ def test_the_level_with_the_fewest_demands_always_runs():
 
 def test_an_unknown_level_is_refused_by_name():
     before = native.isa()
-    with pytest.raises(BackendError, match=r"name must be one of the levels compiled in \(.*\), got 'mmx'"):
+    with pytest.raises(ArgumentError, match=r"name must be one of the levels compiled in \(.*\), got 'mmx'"):
         native.set_isa("mmx")
     assert native.isa() == before
 
 
 def test_a_level_that_the_processor_lacks_is_refused(monkeypatch):
     monkeypatch.setattr(_native, "isas", lambda: {"x86_v9": False, "baseline": True})
-    with pytest.raises(BackendError, match="name is 'x86_v9', which this processor or system does not support; it runs baseline"):
+    with pytest.raises(ArgumentError, match="name is 'x86_v9', which this processor or system does not support; it runs baseline"):
         native.set_isa("x86_v9")
 
 
@@ -120,7 +120,7 @@ def test_the_environment_forces_a_level(monkeypatch):
     native.load()
     assert native.isa() == level
     monkeypatch.setenv("TINYCNN_ISA", "mmx")
-    with pytest.raises(BackendError, match=r"TINYCNN_ISA must be one of .* got 'mmx'"):
+    with pytest.raises(ArgumentError, match=r"TINYCNN_ISA must be one of .* got 'mmx'"):
         native.load()
 
 

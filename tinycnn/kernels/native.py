@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import DTypeLike
 
 from tinycnn.config import check_num_threads, default_num_threads
-from tinycnn.errors import BackendError
+from tinycnn.errors import ArgumentError, BackendError
 from tinycnn.kernels.checked import CheckedKernels
 from tinycnn.kernels.spec import Array, KernelSet
 
@@ -38,7 +38,8 @@ class NativeKernels(CheckedKernels):
 def load() -> KernelSet:
     """The C backend, on the level of TINYCNN_ISA or the best this processor runs, with the configured number of threads.
 
-    Raises BackendError, with the reason, where the extension is not built or TINYCNN_ISA names a level that does not run here.
+    Raises BackendError, with the reason, where the extension is not built; ArgumentError where TINYCNN_ISA names a level that does not run
+    here, which no other backend may stand in for.
     """
     binding = _binding()
     wanted = os.environ.get("TINYCNN_ISA", "").strip()
@@ -59,12 +60,12 @@ def isas() -> tuple[str, ...]:
 
 
 def set_isa(name: str, argument: str = "name") -> None:
-    """Force a level, for tests and comparisons. Raises BackendError unless it was compiled in and this processor runs it."""
+    """Force a level, for tests and comparisons. Raises ArgumentError unless it was compiled in and this processor runs it."""
     compiled = _binding().isas()
     if name not in compiled:
-        raise BackendError(f"{argument} must be one of the levels compiled in ({', '.join(compiled)}), got {name!r}")
+        raise ArgumentError(f"{argument} must be one of the levels compiled in ({', '.join(compiled)}), got {name!r}")
     if not compiled[name]:
-        raise BackendError(f"{argument} is {name!r}, which this processor or system does not support; it runs {', '.join(isas())}")
+        raise ArgumentError(f"{argument} is {name!r}, which this processor or system does not support; it runs {', '.join(isas())}")
     _binding().set_isa(name)
 
 

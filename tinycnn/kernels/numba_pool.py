@@ -9,6 +9,7 @@ the results are the same for any number of threads.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,6 +25,7 @@ OPERATIONS_PER_CHUNK = 1 << 21
 
 _num_threads = default_num_threads()
 _pool: ThreadPoolExecutor | None = None
+_lock = threading.Lock()  # of these two
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -52,8 +54,9 @@ def run(kernel: Callable[..., Any], items: int, size: int, *arguments: Any) -> N
         for start in starts:
             kernel(*arguments, start, min(start + size, items))
 
-    helpers = min(_num_threads, -(-items // size)) - 1
-    futures = [_executor().submit(work) for _ in range(helpers)]
+    num_threads, pool = _team()
+    helpers = min(num_threads, -(-items // size)) - 1
+    futures = [pool.submit(work) for _ in range(helpers)]
     work()
     for future in futures:
         if not future.cancel():  # running, or done
@@ -61,25 +64,27 @@ def run(kernel: Callable[..., Any], items: int, size: int, *arguments: Any) -> N
 
 
 def set_num_threads(num_threads: int) -> None:
-    """Threads that `run` uses, the caller's included."""
-    global _num_threads
-    if num_threads != _num_threads:
-        _num_threads = num_threads
-        _forget_pool()
+    """Threads that `run` uses, the caller's included. Whoever works on the old pool finishes there."""
+    global _num_threads, _pool
+    with _lock:
+        if num_threads != _num_threads:
+            _num_threads, _pool = num_threads, None
 
 
-def _executor() -> ThreadPoolExecutor:
+def _team() -> tuple[int, ThreadPoolExecutor]:
+    """How many threads to use, and the pool of all but the caller's."""
     global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_num_threads - 1, thread_name_prefix="tinycnn")
-    return _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max(1, _num_threads - 1), thread_name_prefix="tinycnn")  # which starts none before it is needed
+        return _num_threads, _pool
 
 
-def _forget_pool() -> None:
-    """The next `run` makes a new one; whoever still works on the old one finishes there."""
-    global _pool
-    _pool = None
+def _begin_anew() -> None:
+    """In a forked child: threads do not survive a fork, nor does a lock that one of them held."""
+    global _pool, _lock
+    _pool, _lock = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_begin_anew)

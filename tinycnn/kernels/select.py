@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from tinycnn.config import available_cores, check_num_threads, conv_algorithm, default_num_threads
-from tinycnn.errors import ArgumentError, BackendError
+from tinycnn.errors import ArgumentError, BackendError, shown
 from tinycnn.kernels.spec import KernelSet
 from tinycnn.version import __version__
 
@@ -45,11 +45,13 @@ _said_that_c_is_missing = False
 
 def current() -> KernelSet:
     """The kernels that run now; the first call chooses them by TINYCNN_BACKEND ("auto" if unset)."""
-    if _current is None:
+    kernels = _current  # read once: another thread may end a block of `use_backend` meanwhile, and put back that nothing was chosen
+    if kernels is None:
         with _lock:
             if _current is None:
                 _switch(_resolve(os.environ.get("TINYCNN_BACKEND", "").strip() or "auto", "TINYCNN_BACKEND"))
-    return _current  # type: ignore[return-value]
+            kernels = _current
+    return kernels  # type: ignore[return-value]
 
 
 def backend() -> str:
@@ -189,10 +191,10 @@ def _set_wrap(wrap: Callable[[KernelSet], KernelSet] | None) -> None:
 
 def _resolve(name: str, argument: str) -> KernelSet:
     """The kernels called `name`."""
-    if name in _BACKENDS:
-        return _load(name)
+    if name not in ("auto", *_BACKENDS):
+        raise ArgumentError(f"{argument} must be one of auto, {', '.join(_BACKENDS)}, got {shown(name)}")
     if name != "auto":
-        raise ArgumentError(f"{argument} must be one of auto, {', '.join(_BACKENDS)}, got {name!r}")
+        return _load(name)
     try:
         return _load("c")
     except BackendError as error:
