@@ -64,3 +64,10 @@ def test_heaviside_gives_its_gradient_to_what_stands_at_0() -> None:
 def test_no_gradient_is_lost_at_0() -> None:
     check_grads(ops.arcsinh, np.zeros(2))
     check_grads(lambda x: ops.arctan2(x, 1.0), np.zeros(2))
+
+
+def test_hyperbolic_functions_keep_their_digits() -> None:
+    x = np.array([1e-6, -3e-4, 0.0, 88.9, -89.0], np.float32)
+    for name in ("sinh", "cosh"):
+        np.testing.assert_allclose(getattr(ops, name)(x).numpy(), getattr(np, name)(x.astype(np.float64)), rtol=3e-7)
+        check_grads(getattr(ops, name), np.array([1e-3, -0.7, 2.0]))

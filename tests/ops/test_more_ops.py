@@ -172,3 +172,30 @@ def test_they_are_drawn_in_functional_models() -> None:
 def test_refusals(call: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_copy_has_memory_of_its_own() -> None:
+    for requires_grad in (False, True):
+        x = Tensor([1.0, -0.0, np.nan], requires_grad=requires_grad)
+        y = ops.copy(x)
+        assert not np.shares_memory(x.numpy(), y.numpy())
+        np.testing.assert_array_equal(y.numpy().view("i4"), x.numpy().view("i4"))
+        assert y.requires_grad is requires_grad
+
+
+def test_clip_of_whole_numbers() -> None:
+    for x, low, high, want in [
+        (np.array([1, 2, 200], "u1"), -1, 100, np.array([1, 2, 100], "u1")),
+        (np.array([1, 2, 200], "u1"), 0, 300, np.array([1, 2, 200], "u1")),
+        (np.array([-5, 5]), -np.inf, 2.0, np.array([-5, 2])),
+        (np.array([0, 1, 2, 3]), 0.5, 2.5, np.array([0.5, 1, 2, 2.5], "f4")),
+        (np.array([True, False]), 0, 1, np.array([1, 0], "i4")),
+    ]:
+        got = ops.clip(x, low, high).numpy()
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+
+
+def test_a_number_that_the_other_dtype_does_not_hold() -> None:
+    with pytest.raises(ArgumentError, match="the number -1 does not fit uint8"):
+        ops.maximum(np.array([1, 2], "u1"), -1)

@@ -68,6 +68,7 @@ CASES: dict[str, list[Case]] = {
     "Absolute": [Case((distinct(3, 4),), np.abs)],
     "Sin": [Case((normal(3, 4),), np.sin)],
     "Cos": [Case((normal(3, 4),), np.cos)],
+    **{name: [Case((normal(3, 4),), getattr(np, name.lower()))] for name in ("Sinh", "Cosh")},
     "Erf": [Case((normal(3, 4),), lambda x: np.vectorize(math.erf)(x)), Case((normal(0),), lambda x: x)],
     "Clip": [Case((distinct(3, 4),), lambda x: np.clip(x, -0.1, 0.12), {"low": -0.1, "high": 0.12})],
     "Cast": [Case((normal(3),), lambda x: x, {"dtype": np.float64}), Case((normal(3),), np.float32, {"dtype": np.float32}, False)],

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinycnn import config
 from tinycnn.autograd.tensor import Tensor, apply, as_supported_array
-from tinycnn.errors import DTypeError, shown
+from tinycnn.errors import ArgumentError, DTypeError, shown
 from tinycnn.rules.elementwise import Cast
 
 __all__ = [
@@ -124,7 +124,7 @@ def is_tensor(x: Any) -> bool:
 
 
 def numbers(*values: TensorLike) -> tuple[Tensor, ...]:
-    """`values` as Tensors of one common dtype."""
+    """`values` as Tensors of one common dtype. Raises ArgumentError for a number that this dtype does not hold."""
     if _are_alike(values):
         return values
     weak = [isinstance(v, (bool, int, float)) for v in values]
@@ -143,7 +143,11 @@ def numbers(*values: TensorLike) -> tuple[Tensor, ...]:
             dtype = np.dtype(config.floatx())
     else:
         dtype = np.result_type(*[np.asarray(v).dtype for v in values])
-    return tuple(cast(v, dtype) if isinstance(v, Tensor) else Tensor.wrap(np.asarray(v, dtype)) for v in values)
+    try:
+        return tuple(cast(v, dtype) if isinstance(v, Tensor) else Tensor.wrap(np.asarray(v, dtype)) for v in values)
+    except OverflowError:
+        wrong = [v for v in values if isinstance(v, int) and not np.iinfo(dtype).min <= v <= np.iinfo(dtype).max]
+        raise ArgumentError(f"the number {wrong[0]} does not fit {dtype}, the dtype of the tensors beside it") from None
 
 
 def _are_alike(values: tuple[TensorLike, ...]) -> bool:

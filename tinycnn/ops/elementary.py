@@ -23,6 +23,7 @@ __all__ = [
     "arctan2",
     "arctanh",
     "cbrt",
+    "cosh",
     "deg2rad",
     "erfc",
     "fabs",
@@ -37,6 +38,7 @@ __all__ = [
     "logaddexp2",
     "rad2deg",
     "signbit",
+    "sinh",
 ]
 
 
@@ -53,6 +55,16 @@ def arccos(x: TensorLike) -> Tensor:
 def arctan(x: TensorLike) -> Tensor:
     """The angle whose tangent is x, in radians from -pi / 2 to pi / 2."""
     return arctan2(x, 1.0)
+
+
+def sinh(x: TensorLike) -> Tensor:
+    """(e ** x - e ** -x) / 2"""
+    return apply(inverse.Sinh, *floats(x))
+
+
+def cosh(x: TensorLike) -> Tensor:
+    """(e ** x + e ** -x) / 2"""
+    return apply(inverse.Cosh, *floats(x))
 
 
 def arctan2(x1: TensorLike, x2: TensorLike) -> Tensor:

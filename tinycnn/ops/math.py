@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinycnn import config
 from tinycnn.autograd.tensor import Tensor, apply
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, convert_to_tensor, floats, numbers
 from tinycnn.rules import arithmetic, elementwise, reductions
@@ -194,8 +195,15 @@ def erf(x: TensorLike) -> Tensor:
 
 
 def clip(x: TensorLike, x_min: float, x_max: float) -> Tensor:
-    """x, but at least x_min and at most x_max; the gradient passes where x_min <= x <= x_max. Raises ArgumentError if x_min > x_max."""
-    return apply(elementwise.Clip, convert_to_tensor(x), low=x_min, high=x_max)
+    """x, but at least x_min and at most x_max; the gradient passes where x_min <= x <= x_max. Raises ArgumentError if x_min > x_max.
+
+    Whole numbers become `config.floatx` where a bound is none, and int32 where they are bools.
+    """
+    x = convert_to_tensor(x)
+    if x.dtype.kind != "f":
+        is_whole = np.array_equal(np.trunc([x_min, x_max]), [x_min, x_max])
+        x = convert_to_tensor(x, (np.int32 if x.dtype.kind == "b" else x.dtype) if is_whole else config.floatx())
+    return apply(elementwise.Clip, x, low=x_min, high=x_max)
 
 
 # ---- reductions

@@ -14,7 +14,7 @@ from tinycnn.autograd.tensor import Tensor
 from tinycnn.errors import ArgumentError, ShapeError
 from tinycnn.ops.array import broadcast_to, concatenate, flip, get_item, ravel, reshape, split, squeeze, swapaxes, take, transpose, zeros
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, convert_to_tensor, integers
-from tinycnn.ops.math import where
+from tinycnn.ops.math import multiply, where
 from tinycnn.rules.op import normalize_axes, normalize_axis
 
 __all__ = [
@@ -93,7 +93,7 @@ def meshgrid(*x: TensorLike, indexing: Literal["xy", "ij"] = "xy") -> list[Tenso
 
 def copy(x: TensorLike) -> Tensor:
     """The same values in memory of their own."""
-    return get_item(x, (Ellipsis,)) if isinstance(x, Tensor) and x.requires_grad else Tensor.wrap(convert_to_numpy(x).copy())
+    return multiply(x, 1) if isinstance(x, Tensor) and x.requires_grad else Tensor.wrap(convert_to_numpy(x).copy())
 
 
 # ---- joined and cut

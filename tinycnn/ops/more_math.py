@@ -23,11 +23,9 @@ from tinycnn.ops.math import (
     matmul,
     mean,
     multiply,
-    negative,
     sin,
     sqrt,
     square,
-    subtract,
     sum,
     where,
 )
@@ -42,7 +40,6 @@ __all__ = [
     "argsort",
     "average",
     "ceil",
-    "cosh",
     "count_nonzero",
     "divide_no_nan",
     "exp2",
@@ -61,7 +58,6 @@ __all__ = [
     "outer",
     "reciprocal",
     "round",
-    "sinh",
     "sort",
     "tan",
     "top_k",
@@ -93,16 +89,6 @@ def exp2(x: TensorLike) -> Tensor:
 def tan(x: TensorLike) -> Tensor:
     """sin(x) / cos(x), x in radians."""
     return divide(sin(x), cos(x))
-
-
-def sinh(x: TensorLike) -> Tensor:
-    """(e ** x - e ** -x) / 2"""
-    return divide(subtract(exp(x), exp(negative(x))), 2)
-
-
-def cosh(x: TensorLike) -> Tensor:
-    """(e ** x + e ** -x) / 2"""
-    return divide(exp(x) + exp(negative(x)), 2)
 
 
 def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:

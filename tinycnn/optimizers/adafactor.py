@@ -69,7 +69,7 @@ class Adafactor(ByVariable):
 
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
         r, c, v = slots["r"], slots["c"], slots["velocity"]
-        t = self.iterations + 1
+        t = self._updates + 1
         new = t**self.beta_2_decay
         squares = np.square(gradients) + self.epsilon_1
         if weights.ndim < 2:

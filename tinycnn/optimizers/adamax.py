@@ -50,7 +50,7 @@ class Adamax(_Moments):
         m += (gradients - m) * (1 - self.beta_1)
         u *= self.beta_2
         np.maximum(u, np.abs(gradients), out=u)
-        weights -= learning_rate / (1 - self.beta_1 ** (self.iterations + 1)) * m / (u + self.epsilon)
+        weights -= learning_rate / (1 - self.beta_1 ** (self._updates + 1)) * m / (u + self.epsilon)
 
 
 @register("optimizer", "nadam")
@@ -84,10 +84,10 @@ class Nadam(_Moments):
         return self.beta_1 * (1 - 0.5 * 0.96**t)
 
     def begin_update(self) -> None:
-        self.scalars["u_product"] *= self._u(self.iterations + 1)
+        self.scalars["u_product"] *= self._u(self._updates + 1)
 
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
-        t = self.iterations + 1
+        t = self._updates + 1
         product, m, v = float(self.scalars["u_product"]), slots["momentum"], slots["velocity"]
         m += (gradients - m) * (1 - self.beta_1)
         v += (np.square(gradients) - v) * (1 - self.beta_2)

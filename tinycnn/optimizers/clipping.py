@@ -22,7 +22,8 @@ def clip_value(gradients: Sequence[Array], limit: float) -> None:
 
 def clip_norm(gradients: Sequence[Array], limit: float) -> None:
     """Scale gradients so that their common L2 norm is at most `limit` (Pascanu et al. 2013); a norm that is NaN makes all of them NaN."""
-    norm = math.sqrt(math.fsum(float(np.square(g, dtype=np.float64).sum()) for g in gradients))
+    with np.errstate(over="ignore"):  # an infinite norm makes all of them 0
+        norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in gradients))
     if not norm <= limit:
         for g in gradients:
             g *= limit / norm

@@ -44,7 +44,7 @@ class Lamb(ByVariable):
         super().__init__(learning_rate, **options)
 
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
-        t, m, v = self.iterations + 1, slots["momentum"], slots["velocity"]
+        t, m, v = self._updates + 1, slots["momentum"], slots["velocity"]
         m += (gradients - m) * (1 - self.beta_1)
         v += (np.square(gradients) - v) * (1 - self.beta_2)
         step = m / (1 - self.beta_1**t) / (np.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)

@@ -134,7 +134,7 @@ class Optimizer(Configurable):
 
     # ---- the update rule
     def update_step(self, weights: Array, gradients: Array, slots: dict[str, Array], learning_rate: float) -> None:
-        """Change `weights` and `slots` in place. Flat arrays of one dtype and length; `self.iterations` updates are finished."""
+        """Change `weights` and `slots` in place. Flat arrays of one dtype and length; `self._updates` updates are finished."""
         raise NotImplementedError(f"{type(self).__name__} must define update_step(weights, gradients, slots, learning_rate)")
 
     def begin_update(self) -> None:
@@ -144,7 +144,7 @@ class Optimizer(Configurable):
     @property
     def learning_rate(self) -> Setting:
         """The rate of the next step. It can be set, to a number or a schedule; a number by `learning_rate.assign(number)`, too."""
-        return Setting(current_rate(self._learning_rate, self._iterations), self, "learning_rate")
+        return Setting(current_rate(self._learning_rate, self._steps), self, "learning_rate")
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
@@ -175,14 +175,14 @@ class Optimizer(Configurable):
         self._count[...] = _as_count(value) * (self.gradient_accumulation_steps or 1)
 
     @property
-    def _iterations(self) -> int:
+    def _steps(self) -> int:
         """Finished steps."""
         return int(self._count)
 
     @property
     def _updates(self) -> int:
         """`iterations` as a plain number."""
-        return self._iterations // (self.gradient_accumulation_steps or 1)
+        return self._steps // (self.gradient_accumulation_steps or 1)
 
     # ---- variables
     @property
@@ -277,7 +277,7 @@ class Optimizer(Configurable):
         """
         if not self.built:
             raise NotBuiltError("this optimizer has no variables yet; call build(variables) first")
-        learning_rate = current_rate(self._learning_rate, self._iterations)
+        learning_rate = current_rate(self._learning_rate, self._steps)
         with quiet():
             ready = [(group, group.gather()) for group in self._groups]
             if not self.gradient_accumulation_steps or self._accumulate(ready):
@@ -286,7 +286,7 @@ class Optimizer(Configurable):
                 self._average()
         for group, chosen in ready:
             _constrain(group, chosen)
-        self._count[...] = self._iterations + 1
+        self._count[...] = self._steps + 1
 
     def _update(self, ready: Ready, learning_rate: float) -> None:
         """Clip, decay and change the weights that have a gradient."""
@@ -308,7 +308,7 @@ class Optimizer(Configurable):
     def _accumulate(self, ready: Ready) -> bool:
         """Add the gradients to what was gathered; -> whether it is time to update: the gradients are the means then."""
         steps = self.gradient_accumulation_steps or 1
-        full = (self._iterations + 1) % steps == 0
+        full = (self._steps + 1) % steps == 0
         for group, chosen in ready:
             total = group.slots[ACCUMULATOR]
             for run in group.runs(chosen):
@@ -351,7 +351,7 @@ class Optimizer(Configurable):
         pairs = list(grads_and_vars)
         if pairs:
             self.apply([g for g, _ in pairs], [v for _, v in pairs])
-        return self._iterations
+        return self._steps
 
     def zero_grad(self) -> None:
         """Forget the gradients of all variables."""
@@ -374,12 +374,12 @@ class Optimizer(Configurable):
     # ---- moving averages
     def _average(self) -> None:
         """Note the weights in their averages, and overwrite them where it is time."""
-        keep = self.ema_momentum if self.iterations else 0.0
+        keep = self.ema_momentum if self._updates else 0.0
         for group in self._groups:
             average = group.slots[AVERAGE]
             average *= keep
             average += (1 - keep) * group.weights
-        if self.ema_overwrite_frequency and (self.iterations + 1) % self.ema_overwrite_frequency == 0:
+        if self.ema_overwrite_frequency and (self._updates + 1) % self.ema_overwrite_frequency == 0:
             self._overwrite_with_average()
 
     def _overwrite_with_average(self) -> None:
@@ -389,7 +389,7 @@ class Optimizer(Configurable):
 
     def _swap_with_average(self) -> None:
         """Exchange the weights and their averages; a second call undoes it. Raises NotBuiltError if there are no averages yet."""
-        if not self.use_ema or not self._iterations:
+        if not self.use_ema or not self._steps:
             raise NotBuiltError("this optimizer has no averages: it needs use_ema=True, and a first step")
         for group in self._groups:
             group.gather()
@@ -399,7 +399,7 @@ class Optimizer(Configurable):
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """At the end of a training: with `use_ema`, set the weights to their averages."""
-        if self.use_ema and self._iterations:
+        if self.use_ema and self._steps:
             self._overwrite_with_average()
 
     # ---- state and config
@@ -452,7 +452,7 @@ class Optimizer(Configurable):
         return config
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, learning_rate={self.learning_rate:g}, iterations={self._iterations}>"
+        return f"<{type(self).__name__} name={self.name}, learning_rate={self.learning_rate:g}, iterations={self._steps}>"
 
 
 def _as_count(value: Any) -> int:

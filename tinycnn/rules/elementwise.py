@@ -194,7 +194,11 @@ class Clip(Op):
     @staticmethod
     def forward(k: KernelSet, geometry: ClipGeometry, x: Array) -> tuple[Array, Any]:
         inside = (x >= geometry.low) & (x <= geometry.high)
-        return np.clip(x, x.dtype.type(geometry.low), x.dtype.type(geometry.high)), inside
+        low, high = geometry.low, geometry.high
+        if x.dtype.kind in "iu":  # which may not hold the bounds
+            range_of_x = np.iinfo(x.dtype)
+            low, high = (min(max(bound, range_of_x.min), range_of_x.max) for bound in (low, high))
+        return np.clip(x, x.dtype.type(low), x.dtype.type(high)), inside
 
     @staticmethod
     def vjp(k: KernelSet, geometry: ClipGeometry, inside: Any, dy: Array, needs: Needs) -> Gradients:

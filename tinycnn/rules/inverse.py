@@ -1,4 +1,4 @@
-"""Inverse functions and other smooth ones, cell by cell: what NumPy computes, and the derivative."""
+"""Hyperbolic and inverse functions and other smooth ones, cell by cell: what NumPy computes, and the derivative."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinycnn.kernels.spec import Array, KernelSet
 from tinycnn.rules.arithmetic import Binary, split
 from tinycnn.rules.op import Broadcast, Gradients, Needs, Op, Pointwise, Shape
 
-__all__ = ["Arccos", "Arccosh", "Arcsin", "Arcsinh", "Arctan2", "Arctanh", "Cbrt", "Erfc", "Fmod", "Hypot"]
+__all__ = ["Arccos", "Arccosh", "Arcsin", "Arcsinh", "Arctan2", "Arctanh", "Cbrt", "Cosh", "Erfc", "Fmod", "Hypot", "Sinh"]
 
 
 class _Smooth(Op):
@@ -32,6 +32,20 @@ class _Smooth(Op):
     @classmethod
     def vjp(cls, k: KernelSet, geometry: Pointwise, saved: Any, dy: Array, needs: Needs) -> Gradients:
         return (dy * cls.slope(*saved),)
+
+
+class Sinh(_Smooth):
+    """(e ** x - e ** -x) / 2"""
+
+    function = np.sinh
+    slope = staticmethod(lambda x, y: np.cosh(x))
+
+
+class Cosh(_Smooth):
+    """(e ** x + e ** -x) / 2"""
+
+    function = np.cosh
+    slope = staticmethod(lambda x, y: np.sinh(x))
 
 
 class Arcsin(_Smooth):
