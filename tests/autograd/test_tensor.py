@@ -202,3 +202,19 @@ def test_the_gradient_that_backward_is_given_is_neither_changed_nor_kept(dtype):
         np.testing.assert_array_equal(gradient, before)
         gradient[...] = 7
         np.testing.assert_array_equal(x.grad, root_gradient)
+
+
+def test_numbers_from_ops_are_written_and_collected_like_numbers() -> None:
+    x = Tensor([1.0, 2.5], requires_grad=True)
+    loss = ops.mean(x) * 2
+    assert f"{loss:.2f}" == "3.50"
+    assert f"{loss}" == "3.5"
+    assert f"{x}".startswith("Tensor([1. , 2.5]")
+    with pytest.raises(TypeError):
+        f"{x:.2f}"
+    for number in (loss, ops.sum(x), ops.argmax(x), ops.all(x > 0), ops.stop_gradient(loss), x.max(), ops.std(x), x[0] * 2):
+        assert type(np.asarray(number)) is np.ndarray
+        assert np.asarray(number).shape == ()
+        assert np.float32(number) == number.item()
+        assert type(ops.convert_to_numpy(number)) is np.ndarray
+    assert np.mean([loss, loss]) == 3.5

@@ -159,8 +159,6 @@ def run(op: type[Op], geometry_of: Callable[..., Any], inputs: tuple[Tensor | No
     else:
         with quiet():
             y, saved = op.forward(current(), geometry, *arrays)
-    if type(y) is not ndarray:  # NumPy gives scalars for what has no axes
-        y = np.asarray(y)
     if not needed or not _mode.grad_enabled:
         return y, saved, None
     return y, saved, Node(op, geometry, saved, links)

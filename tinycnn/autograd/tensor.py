@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy import ndarray
 from numpy.typing import DTypeLike, NDArray
 
 from tinycnn.autograd import engine
@@ -88,6 +89,8 @@ class Tensor:
     @classmethod
     def wrap(cls, data: NDArray[Any], node: Node | None = None) -> Tensor:
         """A Tensor around `data` itself: no copy, no check. For results of ops and for hot paths."""
+        if type(data) is not ndarray:  # of what has no axes NumPy gives scalars
+            data = np.asarray(data)
         return Tensor.__new__(Tensor)._set(data, node, node is not None)
 
     # ---- looking at it
@@ -129,6 +132,10 @@ class Tensor:
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
         return self.data.tolist()
+
+    def __format__(self, spec: str) -> str:
+        """f"{loss:.4f}": what has no axes is written as its number."""
+        return format(self.data.item(), spec) if self.data.ndim == 0 else super().__format__(spec)
 
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(")
