@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinycnn import Tensor, activations, losses, metrics, registry
+from tinycnn import Tensor, activations, losses, metrics, ops, registry
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError, TinyCNNError
+from tinycnn.layers import Dense, Input
 from tinycnn.losses import Loss, LossFunctionWrapper
 from tinycnn.losses.settings import check_setting
+from tinycnn.models import Sequential
 from tinycnn.testing import check_grads
 
 ONE_HOT = np.array([[0, 1, 0], [0, 0, 1]], np.float32)
@@ -305,3 +307,34 @@ def test_each_setting_has_its_check() -> None:
             for name, parameter in list(inspect.signature(function).parameters.items())[2:]:
                 if parameter.default is not inspect.Parameter.empty:
                     check_setting(name, parameter.default)
+
+
+def squares(y_true, y_pred):
+    """A user's loss, without a thought for shapes and dtypes."""
+    return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+class Squares(losses.Loss):
+    def call(self, y_true, y_pred):
+        return squares(y_true, y_pred)
+
+
+@pytest.mark.parametrize("y_shape", [(6,), (6, 1)])
+@pytest.mark.parametrize("p_shape", [(6,), (6, 1)])
+def test_a_function_of_ones_own_gets_targets_of_the_outputs_rank(y_shape: tuple[int, ...], p_shape: tuple[int, ...]) -> None:
+    """As in Keras; else a subtraction would make six times six of them."""
+    y, p = np.arange(6.0, dtype="f4"), np.linspace(0, 3, 6, dtype="f4")
+    got = losses.LossFunctionWrapper(squares)(y.reshape(y_shape), p.reshape(p_shape))
+    np.testing.assert_allclose(got.numpy(), np.square(y - p).mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float64"])
+@pytest.mark.parametrize("make", [Squares, lambda: losses.LossFunctionWrapper(squares)])
+def test_a_loss_of_ones_own_gets_targets_of_the_outputs_dtype(make, dtype: str) -> None:
+    """As in Keras; else 0 - 1 would be 255."""
+    y, p = np.array([[0, 1], [1, 0]], dtype), np.array([[0.5, 0.25], [1, 1]], "f4")
+    got = make()(y, p)
+    np.testing.assert_allclose(got.numpy(), np.square(y.astype("f8") - p).mean(), rtol=1e-6)
+    model = Sequential([Input((2,)), Dense(2, kernel_initializer="identity")])
+    model.compile("sgd", make())
+    np.testing.assert_allclose(model.evaluate(p, y, verbose=0), got.item(), rtol=1e-6)

@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn import ops
 from tinycnn.autograd import Prepared, Tensor
 from tinycnn.errors import ArgumentError, ShapeError
-from tinycnn.losses.settings import check_settings
-from tinycnn.losses.targets import as_output, check_batch, check_of, float_dtype
+from tinycnn.losses.settings import check_settings, is_own
+from tinycnn.losses.targets import as_output, check_batch, check_of, float_dtype, of_one_rank
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, convert_to_tensor, floats
 from tinycnn.registry import register
 from tinycnn.rules.reductions import Mean
@@ -93,13 +93,20 @@ class Loss(Configurable):
 
     def __call__(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> Tensor:
         """The loss of a batch: a scalar Tensor, unless the reduction is "none"."""
-        values = self.call(y_true, as_output(y_pred, self.dtype))
+        y_pred = as_output(y_pred, self.dtype)
+        if not self.knows_targets():
+            y_true = convert_to_tensor(y_true, y_pred.dtype)
+        values = self.call(y_true, y_pred)
         mask = self.counted(y_true, values)
         if mask is not None:
             weight = _weight_of_mask(mask.reshape(values.shape), self.reduction)
             given = 1.0 if sample_weight is None else _fit_weight(ops.convert_to_tensor(sample_weight, values.dtype), values.shape).data
             sample_weight = weight * given
         return reduce_weighted_values(values, sample_weight, self.reduction)
+
+    def knows_targets(self) -> bool:
+        """Whether `call` takes targets of any dtype and shape that can be meant; else they are brought to the dtype of the outputs."""
+        return is_own(type(self))
 
     def counted(self, y_true: TensorLike, values: Tensor) -> NDArray[Any] | None:
         """Which of the losses `values` count, a bool for each; the others are no part of a mean. None: all count."""
@@ -155,7 +162,12 @@ class LossFunctionWrapper(Loss):
         self.settings = settings
         super().__init__(name or getattr(self.fn, "__name__", None), reduction, dtype)
 
+    def knows_targets(self) -> bool:
+        return super().knows_targets() and is_own(self.fn)
+
     def call(self, y_true: TensorLike, y_pred: Tensor) -> Tensor:
+        if not self.knows_targets():
+            y_true, y_pred = of_one_rank(convert_to_tensor(y_true), y_pred)
         return convert_to_tensor(self.fn(y_true, y_pred, **self.settings))
 
     def check_targets(self, y_true: TensorLike, y_pred_shape: tuple[int | None, ...]) -> None:

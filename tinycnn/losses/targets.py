@@ -13,7 +13,18 @@ from tinycnn.autograd import Tensor
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError
 from tinycnn.ops.convert import TensorLike, extremes, floats, integers
 
-__all__ = ["align", "as_output", "check_batch", "check_of", "class_numbers", "float_dtype", "like_output", "one_hot_rows", "takes"]
+__all__ = [
+    "align",
+    "as_output",
+    "check_batch",
+    "check_of",
+    "class_numbers",
+    "float_dtype",
+    "like_output",
+    "of_one_rank",
+    "one_hot_rows",
+    "takes",
+]
 
 Shape: TypeAlias = tuple[int | None, ...]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,6 +118,15 @@ def as_output(y_pred: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
         kind, logits = y_pred._logits
         y._logits = kind, ops.cast(logits, dtype)
     return y
+
+
+def of_one_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets and outputs with as many axes, if only a last one of size 1 is missing: (N,) gets it, of more axes it is dropped, as in Keras."""
+    if y_pred.shape[-1:] == (1,) and y_pred.ndim == y_true.ndim + 1:
+        return (ops.expand_dims(y_true, -1), y_pred) if y_true.ndim == 1 else (y_true, ops.squeeze(y_pred, -1))
+    if y_true.shape[-1:] == (1,) and y_true.ndim == y_pred.ndim + 1:
+        return (y_true, ops.expand_dims(y_pred, -1)) if y_pred.ndim == 1 else (ops.squeeze(y_true, -1), y_pred)
+    return y_true, y_pred
 
 
 def align(y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
