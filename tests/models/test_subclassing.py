@@ -269,3 +269,42 @@ def test_summaries_of_subclassed_and_branching_models() -> None:
     assert f"{model.count_params()}" in texts[1]
     for part in ("Connected to", "x[0][0], y[0][0]", "(Add)", "shared[0][0]", "shared[1][0]"):
         assert part in texts[2]
+
+
+class TwoByName(models.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = layers.Dense(1, kernel_initializer="ones"), layers.Dense(1, kernel_initializer="zeros")
+
+    def call(self, x):
+        return {"a": self.a(x), "b": self.b(x)}
+
+
+def test_targets_by_name_meet_the_outputs_of_that_name() -> None:
+    x, zeros, ones = np.ones((8, 2), "f4"), np.zeros((8, 1), "f4"), np.ones((8, 1), "f4")
+    want = {"loss": 1.0 + 0.5 * 1.0, "a_loss": 1.0, "b_loss": 1.0}  # (2 - 1) ** 2 and |0 - 1|
+    for y in ({"a": ones, "b": ones}, {"b": ones, "a": ones}):
+        model = TwoByName()
+        model.compile("sgd", loss={"b": "mae", "a": "mse"}, loss_weights={"a": 1.0, "b": 0.5})
+        assert model.evaluate(x, y, verbose=0, return_dict=True) == want
+    for _ in range(2):  # the names are not known at first
+        y = {"b": zeros, "a": 2 * ones}
+        assert model.evaluate(x, y, verbose=0) == [0, 0, 0]
+        assert model.evaluate(x, y, sample_weight={"b": np.zeros(8), "a": np.ones(8)}, verbose=0) == [0, 0, 0]
+        assert model.test_on_batch(x, y) == [0, 0, 0]
+        model = TwoByName()
+        model.compile("sgd", loss="mse")
+    weighted = model.evaluate(x, {"b": ones, "a": ones}, sample_weight={"b": np.zeros(8), "a": np.ones(8)}, verbose=0, return_dict=True)
+    assert weighted == {"loss": 1.0, "a_loss": 1.0, "b_loss": 0.0}
+    history = model.fit(x, {"b": ones, "a": ones}, epochs=1, verbose=0, validation_split=0.25).history
+    assert set(history) == {"loss", "a_loss", "b_loss", "val_loss", "val_a_loss", "val_b_loss"}
+
+
+def test_targets_of_an_unknown_name_are_refused() -> None:
+    x, y = np.ones((8, 2), "f4"), np.ones((8, 1), "f4")
+    for _ in range(2):
+        model = TwoByName()
+        model.compile("sgd", loss="mse")
+        with pytest.raises(errors.ArgumentError, match=r"y must be a dict with the keys \['a', 'b'\], got \['a', 'zzz'\]"):
+            model.fit(x, {"a": y, "zzz": y}, verbose=0)
+        model.evaluate(x, {"a": y, "b": y}, verbose=0)

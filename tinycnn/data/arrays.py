@@ -51,6 +51,20 @@ class ArrayData:
         """(name, arrays) of the three."""
         return ("x", self.x), ("y", self.y), ("sample_weight", self.weights)
 
+    def order_targets(self, keys: Sequence[str]) -> None:
+        """Put y and its weights into the order of `keys`, if y was given as a dict: the keys were not known then.
+
+        Raises:
+            ArgumentError: y has other keys.
+        """
+        if not isinstance(self.y_structure, tuple) or self.y_structure == tuple(keys):
+            return
+        if set(self.y_structure) != set(keys):
+            raise ArgumentError(f"y must be a dict with the keys {sorted(keys)}, got {sorted(self.y_structure)}")
+        places = [self.y_structure.index(key) for key in keys]
+        self.y, self.weights = [self.y[i] for i in places], [self.weights[i] for i in places]
+        self.y_structure = tuple(keys)
+
     def __getitem__(self, rows: slice) -> ArrayData:
         """Some of the samples, as views."""
         weights = [None if w is None else w[rows] for w in self.weights]

@@ -121,7 +121,7 @@ def as_output(y_pred: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
 
 
 def of_one_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-    """Targets and outputs with as many axes, if only a last one of size 1 is missing: (N,) gets it, of more axes it is dropped, as in Keras."""
+    """Targets and outputs with as many axes, where only a last one of size 1 is missing: (N,) gets it, else it is dropped, as in Keras."""
     if y_pred.shape[-1:] == (1,) and y_pred.ndim == y_true.ndim + 1:
         return (ops.expand_dims(y_true, -1), y_pred) if y_true.ndim == 1 else (y_true, ops.squeeze(y_pred, -1))
     if y_true.shape[-1:] == (1,) and y_true.ndim == y_pred.ndim + 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tinycnn import optimizers
@@ -34,6 +35,8 @@ class Compiled(Layer):
     _fuses: bool = False
     #: What a model that is a stack of layers runs; None until it is needed, and again after `compile`.
     _steps: list[Step] | None = None
+    #: The keys of what `call` gives, once it was seen to give a dict; of a model that does not know its outputs beforehand.
+    _output_keys: tuple[str, ...] | None = None
 
     def compile(
         self,
@@ -154,6 +157,8 @@ class Compiled(Layer):
         """Admit inputs, then targets and weights by the outputs' shapes."""
         shapes = self._admit_inputs(known, data)
         objective = self._compiled("fit")
+        if self._output_keys is not None:
+            data.order_targets(self._output_keys)
         objective.resolve(self._names_of_outputs(len(shapes)), data.y, shapes)
         objective.check_weights(data.y, shapes, data.weights)
 
@@ -178,11 +183,13 @@ class Compiled(Layer):
 
     @property
     def output_names(self) -> list[str] | None:
-        """Names of the outputs; None if they are not known, as in a subclassed model."""
-        return None
+        """Names of the outputs; None if they are not known, as in a subclassed model that has given no dict yet."""
+        return None if self._output_keys is None else list(self._output_keys)
 
     def _predicted_shapes(self, data: ArrayData) -> list[Shape]:
         """The outputs' shapes for such data. Builds the model if it is not built: here by trying one sample."""
         sample = pack([a[:1] for a in data.x], data.structure)
         with no_grad():
-            return [output.shape for output in as_list(self(sample, training=False))]
+            outputs = self(sample, training=False)
+        self._output_keys = tuple(outputs) if isinstance(outputs, Mapping) else None
+        return [output.shape for output in as_list(outputs)]

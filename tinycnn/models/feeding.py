@@ -15,6 +15,7 @@ from tinycnn.data import (
     Batch,
     Batches,
     StreamBatches,
+    Structure,
     check_finite,
     class_weights_to_sample_weights,
     flatten,
@@ -63,14 +64,14 @@ class Feed:
         if self.input_shapes:
             inputs = [a if a.ndim == len(shape) else _seen_as(a, shape) for a, shape in zip(inputs, self.input_shapes, strict=True)]
         targets, y_structure = ([], None) if y is None else flatten(y, "y", self.output_names)
-        data = ArrayData(inputs, targets, self.weights(sample_weight, targets), structure, y_structure)
+        data = ArrayData(inputs, targets, self.weights(sample_weight, targets, y_structure), structure, y_structure)
         if self.finite:
             for name, arrays in data.parts():
                 check_finite(arrays, name)
         return data
 
-    def weights(self, sample_weight: Any, targets: list[NDArray[Any]]) -> list[NDArray[Any] | None]:
-        """One array of sample weights, or None, for each target.
+    def weights(self, sample_weight: Any, targets: list[NDArray[Any]], y_structure: Structure = None) -> list[NDArray[Any] | None]:
+        """One array of sample weights, or None, for each target; `y_structure` is how these were given.
 
         Raises:
             ArgumentError, ShapeError: there are class weights, too; or there is another number of arrays than of targets.
@@ -83,22 +84,9 @@ class Feed:
             return [class_weights_to_sample_weights(self.class_weight, targets[0])]
         if sample_weight is None:
             return [None] * len(targets)
-        parts = self._by_target(sample_weight, len(targets))
+        keys = self.output_names or (y_structure if isinstance(y_structure, tuple) else None)
+        parts = _by_target(sample_weight, len(targets), keys)
         return [None if part is None else flatten(part, "sample_weight")[0][0] for part in parts]
-
-    def _by_target(self, sample_weight: Any, count: int) -> Sequence[Any]:
-        """What was given as the weights of each of so many targets: a dict may leave some out, a lone array is for all."""
-        if isinstance(sample_weight, Mapping):
-            names = self.output_names or list(sample_weight)
-            unknown = set(sample_weight) - set(names)
-            if unknown:
-                raise ArgumentError(f"sample_weight names {sorted(unknown)}, but the outputs are {list(names)}")
-            return [sample_weight.get(name) for name in names]
-        if isinstance(sample_weight, (list, tuple)) and any(p is None or (hasattr(p, "__array__") and np.ndim(p)) for p in sample_weight):
-            if len(sample_weight) not in (1, count):
-                raise ShapeError(f"sample_weight must be one array or one for each of the {count} targets, got {len(sample_weight)}")
-            return [*sample_weight] * count if len(sample_weight) == 1 else sample_weight
-        return [sample_weight] * count
 
     def split(self, x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[ArrayData, ArrayData]:
         """The three for training and for validation, of which the latter knows no class weights."""
@@ -134,6 +122,21 @@ class Feed:
             if value is not None:
                 raise ArgumentError(f"{name} must not be given when x is a stream of batches, which has it already")
         return self.from_stream(x, shuffle)
+
+
+def _by_target(sample_weight: Any, count: int, keys: Sequence[str] | None) -> Sequence[Any]:
+    """What was given as the weights of each of so many targets: a dict may leave some out, a lone array is for all."""
+    if isinstance(sample_weight, Mapping):
+        names = list(sample_weight if keys is None else keys)
+        unknown = set(sample_weight) - set(names)
+        if unknown:
+            raise ArgumentError(f"sample_weight names {sorted(unknown)}, but the outputs are {names}")
+        return [sample_weight.get(name) for name in names]
+    if isinstance(sample_weight, (list, tuple)) and any(p is None or (hasattr(p, "__array__") and np.ndim(p)) for p in sample_weight):
+        if len(sample_weight) not in (1, count):
+            raise ShapeError(f"sample_weight must be one array or one for each of the {count} targets, got {len(sample_weight)}")
+        return [*sample_weight] * count if len(sample_weight) == 1 else sample_weight
+    return [sample_weight] * count
 
 
 def _seen_as(array: NDArray[Any], shape: Sequence[int | None]) -> NDArray[Any]:
