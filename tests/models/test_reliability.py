@@ -129,3 +129,32 @@ def test_out_of_memory_for_the_optimizer(fails_at: int, monkeypatch: pytest.Monk
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
     model.fit(X[:8, 0, :4, 0], np.zeros((8, 2)), verbose=0)
     assert model.optimizer.iterations == 1
+
+
+@pytest.fixture
+def eager_threads():
+    """Threads that take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_a_model_that_many_threads_call_first_is_built_once(eager_threads) -> None:
+    x = np.ones((4, 6, 6, 1), "f4")
+    for _ in range(20):
+        model = Sequential([Conv2D(3, 3), Flatten(), Dense(2)])
+        start, found = threading.Barrier(8), []
+
+        def work(model=model, start=start, found=found) -> None:
+            start.wait()
+            found.append(model.predict(x, verbose=0).tobytes())
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(model.weights) == 4
+        assert len(found) == 8
+        assert len(set(found)) == 1

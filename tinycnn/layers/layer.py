@@ -37,6 +37,9 @@ class _Mode(threading.local):
 
 _mode = _Mode()
 
+#: Held while layers are built, so that threads which call a model for the first time at once build it once.
+building = threading.RLock()
+
 
 class Layer(WeightHolder):
     """Base of all layers.
@@ -385,14 +388,15 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
         ]
         first = normalized[0] if normalized else next(iter(named.values()))
         self._check_inputs(first)
-        if self.built:
-            return
-        try:
-            build(self, *normalized, **named)
-        except BaseException:
-            self._forget_weights()
-            raise
-        Layer.build(self, first)
+        with building:
+            if self.built:
+                return
+            try:
+                build(self, *normalized, **named)
+            except BaseException:
+                self._forget_weights()
+                raise
+            Layer.build(self, first)
 
     return wrapper
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tinycnn import random
 from tinycnn.layers import Layer
+from tinycnn.layers.layer import building
 from tinycnn.layers.weights import holdings_changed
 
 __all__ = ["undone_on_error"]
@@ -19,17 +20,18 @@ def undone_on_error(model: Layer) -> Iterator[None]:
 
     So a wrong call of `fit` neither fixes the weights' shapes nor changes what the next, correct call draws from the seed.
     """
-    before = [(layer, {name: _copied(value) for name, value in vars(layer).items()}) for layer in model.walk() if not layer.built]
-    generator = random.get_state()
-    try:
-        yield
-    except BaseException:
-        for layer, attributes in before:
-            vars(layer).clear()
-            vars(layer).update(attributes)
-        holdings_changed()
-        random.set_state(generator)
-        raise
+    with building:
+        before = [(layer, {name: _copied(value) for name, value in vars(layer).items()}) for layer in model.walk() if not layer.built]
+        generator = random.get_state()
+        try:
+            yield
+        except BaseException:
+            for layer, attributes in before:
+                vars(layer).clear()
+                vars(layer).update(attributes)
+            holdings_changed()
+            random.set_state(generator)
+            raise
 
 
 def _copied(value: Any) -> Any:

@@ -117,6 +117,8 @@ class Sequential(Stepwise):
         if input_shape is None:
             raise NotBuiltError(f"model {self.name!r} does not know its input's shape: pass input_shape, or put an Input in front")
         with undone_on_error(self):
+            if self._drawn_tensors:  # another thread was first
+                return
             drawn = [Input(batch_shape=(None, *input_shape[1:]), dtype=self.dtype)]
             for layer in self._sublayers:
                 drawn.append(layer(drawn[-1]))
