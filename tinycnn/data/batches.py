@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -264,6 +265,20 @@ class Epochs:
         """End the pass that runs, and the threads it may have."""
         running, self._running = self._running, None
         _close(running)
+
+    @contextlib.contextmanager
+    def held_at_the_end(self) -> Iterator[None]:
+        """For what is still to be told of an epoch's last batch: `position` is behind that batch, though the pass has ended."""
+        ended = self._running is None
+        if ended:
+            self._running = iter(())
+        self._done = self.steps or 0
+        try:
+            yield
+        finally:
+            self._done = 0
+            if ended:
+                self._running = None
 
     @property
     def position(self) -> dict[str, Any] | None:

@@ -200,8 +200,9 @@ class Trainer(GeneratorMethods, Steps):
             raise ArgumentError(f"the stream of batches is exhausted: it gave none for this epoch of {kind}ing")
         results = objective.results() if logs is None else logs
         if index > told:
-            for hook in end:
-                hook(index, results)
+            with epochs.held_at_the_end():
+                for hook in end:
+                    hook(index, results)
         return dict(results)
 
     def _resume(self) -> int:
