@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,10 @@ __all__ = ["Trainer"]
 
 #: A step: what it returns, if anything, are the logs.
 Step = Callable[[Batch], dict[str, float] | None]
+
+
+class _NoBatchError(ArgumentError):
+    """The data gave nothing for an epoch."""
 
 
 class Trainer(GeneratorMethods, Steps):
@@ -153,9 +158,17 @@ class Trainer(GeneratorMethods, Steps):
         step = self._step("train")
         logs: dict[str, float] = {}
         hooks.call("on_train_begin", {})
-        for epoch in range(self.resumption.epoch, epochs.stop) if self.resumption else epochs:
+        if self.resumption:
+            epochs = range(self.resumption.epoch, epochs.stop)
+        for epoch in epochs:
             hooks.call("on_epoch_begin", epoch, {})
-            logs = self._run_epoch(training, hooks, "train", step)
+            try:
+                logs = self._run_epoch(training, hooks, "train", step)
+            except _NoBatchError:
+                if epoch == epochs.start:
+                    raise
+                warnings.warn(f"the data ran out: there is none for epoch {epoch + 1} of {epochs.stop}, the training ends here", stacklevel=3)
+                break
             if validation is not None and _is_due(epoch + 1, validation_freq):
                 logs |= {f"val_{name}": value for name, value in self._test(validation, hooks).items()}
             hooks.call("on_epoch_end", epoch, logs)
@@ -197,7 +210,7 @@ class Trainer(GeneratorMethods, Steps):
                 if training and self.stop_training:
                     break
         if index < 0:
-            raise ArgumentError(f"the stream of batches is exhausted: it gave none for this epoch of {kind}ing")
+            raise _NoBatchError(f"the stream of batches is exhausted: it gave none for this epoch of {kind}ing")
         results = objective.results() if logs is None else logs
         if index > told:
             with epochs.held_at_the_end():
