@@ -423,3 +423,13 @@ def test_a_metric_may_have_several_values() -> None:
     assert all(isinstance(value, float) for value in history["precision"])
     _, scores, _ = model.evaluate(X, ONE_HOT, verbose=0)
     assert scores.shape == (3,)
+
+
+def test_one_image_without_a_batch_axis_is_told_as_it_came() -> None:
+    model = Sequential([Input((8, 8, 1)), Flatten(), Dense(2)])
+    assert model.predict(np.ones((3, 8, 8)), verbose=0).shape == (3, 2)
+    assert model.predict(np.ones((3, 8, 8, 1, 1)), verbose=0).shape == (3, 2)
+    with pytest.raises(errors.ShapeError, match=r"expects inputs of shape \(None, 8, 8, 1\), got \(None, 8, 1\); .* batch axis"):
+        model.predict(np.ones((8, 8, 1)), verbose=0)
+    with pytest.raises(errors.ShapeError, match=r"got \(None, 8, 7\)$"):
+        model.predict(np.ones((3, 8, 7)), verbose=0)

@@ -308,3 +308,12 @@ def test_targets_of_an_unknown_name_are_refused() -> None:
         with pytest.raises(errors.ArgumentError, match=r"y must be a dict with the keys \['a', 'b'\], got \['a', 'zzz'\]"):
             model.fit(x, {"a": y, "zzz": y}, verbose=0)
         model.evaluate(x, {"a": y, "b": y}, verbose=0)
+
+
+def test_weights_that_only_a_call_makes_are_named_so() -> None:
+    model = TwoByName()
+    model.build((None, 2))
+    with pytest.raises(errors.NotBuiltError, match="call the model on data first"):
+        model.save_weights("unused.weights.h5")
+    with pytest.raises(errors.NotBuiltError, match=r"call build\(input_shape\) first"):
+        models.Sequential([layers.Dense(2)]).save_weights("unused.weights.h5")

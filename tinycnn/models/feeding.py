@@ -140,7 +140,11 @@ def _by_target(sample_weight: Any, count: int, keys: Sequence[str] | None) -> Se
 
 
 def _seen_as(array: NDArray[Any], shape: Sequence[int | None]) -> NDArray[Any]:
-    """A view of `array` with a last axis of size 1 more or less, if its number of axes differs from that of `shape` by just that."""
-    if array.ndim == len(shape) - 1 and shape[-1] == 1:
+    """A view of `array` that has a last axis of size 1 more or less, if that is all in which it differs from `shape`."""
+    if shape[-1] == 1 and _fits(array.shape[1:], shape[1:-1]):
         return array[..., None]
-    return array[..., 0] if array.ndim == len(shape) + 1 and array.shape[-1] == 1 else array
+    return array[..., 0] if array.shape[-1] == 1 and _fits(array.shape[1:-1], shape[1:]) else array
+
+
+def _fits(sizes: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(sizes) == len(wanted) and all(w is None or w == n for n, w in zip(sizes, wanted, strict=True))

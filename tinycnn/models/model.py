@@ -158,7 +158,8 @@ class Model(Trainer):
         """NotBuiltError, naming the method that needs them, unless all layers have their weights."""
         for layer in self.walk():
             if layer.lacks_weights:
-                raise NotBuiltError(f"{method}() needs a built model, but {layer.name!r} is not: call build(input_shape) first")
+                how = "call the model on data" if type(self).build is Layer.build else "call build(input_shape)"
+                raise NotBuiltError(f"{method}() needs a built model, but {layer.name!r} is not: {how} first")
 
     def export(self, filepath: str | os.PathLike[str], format: str | None = None, *, opset_version: int | None = None) -> None:
         """Write the model, in inference mode, for other runtimes: as an ONNX graph (see `saving.onnx.export_onnx`).
@@ -222,7 +223,9 @@ def check_model(value: Any) -> Any:
 def check_shape(model: str, got: Sequence[int | None], expected: Shape, what: str = "inputs") -> None:
     """ShapeError unless `got` is `expected`, where None fits anything."""
     if len(got) != len(expected) or False in [e is None or g is None or g == e for g, e in zip(got, expected, strict=True)]:
-        raise ShapeError(f"model {model!r} expects {what} of shape {expected}, got {tuple(got)}")
+        lacks_batch = len(got) > 1 and tuple(got[1:]) == expected[2:]
+        hint = "; one sample alone needs a batch axis, as x[None] has" if lacks_batch else ""
+        raise ShapeError(f"model {model!r} expects {what} of shape {expected}, got {tuple(got)}{hint}")
 
 
 def check_no_mask(model: str, mask: Any) -> None:

@@ -167,7 +167,9 @@ class Trainer(GeneratorMethods, Steps):
             except _NoBatchError:
                 if epoch == epochs.start:
                     raise
-                warnings.warn(f"the data ran out: there is none for epoch {epoch + 1} of {epochs.stop}, the training ends here", stacklevel=3)
+                warnings.warn(
+                    f"the data ran out: there is none for epoch {epoch + 1} of {epochs.stop}, the training ends here", stacklevel=3
+                )
                 break
             if validation is not None and _is_due(epoch + 1, validation_freq):
                 logs |= {f"val_{name}": value for name, value in self._test(validation, hooks).items()}
