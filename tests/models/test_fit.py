@@ -309,7 +309,7 @@ def test_a_stream_that_runs_dry_says_so() -> None:
     model = classifier()
     with pytest.warns(UserWarning, match="ran out after 1 of 3 steps"):
         model.fit(iter([(X, ONE_HOT)]), steps_per_epoch=3, verbose=0)
-    ends: list[Any] = []
+    ends: list[dict[str, float]] = []
     with pytest.warns(UserWarning, match="the data ran out: there is none for epoch 2 of 4"):
         history = model.fit(iter([(X, ONE_HOT)]), epochs=4, verbose=0, callbacks=[LambdaCallback(on_train_end=ends.append)])
     assert len(history.history["loss"]) == len(ends) == 1

@@ -190,3 +190,9 @@ def test_a_list_of_its_one_input() -> None:
     assert inner.shape == (None, 2)
     with pytest.raises(errors.ShapeError, match="expects inputs of shape"):
         model([x, x])
+
+
+def test_a_layer_is_not_taken_twice() -> None:
+    pool = MaxPooling2D()
+    with pytest.raises(errors.ArgumentError, match="is in this model already: add another one, or share it in a functional model"):
+        Sequential([Input((8, 8, 1)), pool, Conv2D(2, 1), pool])

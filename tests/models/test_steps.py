@@ -301,3 +301,11 @@ def test_no_loss_at_all_is_named() -> None:
                 use(X, ONE_HOT, verbose=0)
         for a, b in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_metrics_can_be_evaluated_without_a_loss() -> None:
+    model = Sequential([Input((4,)), Dense(3, kernel_initializer="ones")])
+    model.compile(metrics=["mae"])
+    assert model.evaluate(np.ones((5, 4)), np.ones((5, 3)), verbose=0, return_dict=True) == {"loss": 0.0, "mae": 3.0}
+    with pytest.raises(errors.NotBuiltError, match=r"fit\(\) needs a loss"):
+        model.fit(np.ones((5, 4)), np.ones((5, 3)), verbose=0)

@@ -110,6 +110,10 @@ class Objective:
         """Whether anything was given to be minimised."""
         return self._has_loss
 
+    def has_metrics(self) -> bool:
+        """Whether anything was given to be measured."""
+        return bool(self._metrics or self._weighted_metrics)
+
     def resolve(self, names: Sequence[str], targets: Sequence[NDArray[Any]], predictions: Sequence[Shape]) -> None:
         """Fit losses and metrics to the outputs, and check that the targets fit them. An error leaves everything as it was.
 

@@ -63,6 +63,8 @@ class Sequential(Stepwise):
             return
         if not isinstance(layer, Layer):
             raise DTypeError(f"layer must be a Layer or an Input, got {shown(layer)}")
+        if any(layer is other for other in self._sublayers):
+            raise ArgumentError(f"layer {layer.name!r} is in this model already: add another one, or share it in a functional model")
         if any(layer.name == other.name for other in self._sublayers):
             raise ArgumentError(f"layer names must be unique, and there is a {layer.name!r} already")
         if self._drawn_tensors:

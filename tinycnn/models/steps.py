@@ -62,7 +62,7 @@ class Steps(Compiled):
         return self(unpack_x_y_sample_weight(data)[0], training=False)
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Tensor:
-        """The loss to minimise, a scalar Tensor: that of `compile` and the penalties of the layers.
+        """The loss to minimise, a scalar Tensor: that of `compile` and the penalties of the layers; 0 for a test of metrics alone.
 
         Raises:
             ShapeError, DTypeError: y does not fit y_pred.
@@ -71,6 +71,8 @@ class Steps(Compiled):
         objective = self._compiled("compute_loss")
         penalties = self.losses
         if y is None or not objective.has_loss():
+            if not penalties and not training and objective.has_metrics():
+                return Tensor(0.0)  # as Keras tells it
             if not penalties:
                 raise ArgumentError("there is no loss to compute: give one to compile(), with y in the data, or override compute_loss()")
             return sum(penalties[1:], penalties[0])
@@ -118,8 +120,10 @@ class Steps(Compiled):
         return self._overrides(f"{kind}_step", "compute_loss", "compute_metrics")
 
     def _with_loss(self, method: str, kind: str) -> Objective:
-        """The objective; NotBuiltError if there is none, or surely nothing for a "train" or "test" step to minimise."""
+        """The objective; NotBuiltError if there is none, or surely nothing for a "train" step to minimise, or a "test" step to tell."""
         objective = self._compiled(method)
+        if kind == "test" and objective.has_metrics():
+            return objective
         if not objective.has_loss() and not self._has_own(kind) and not self._may_add_losses():
             raise NotBuiltError(f"{method}() needs a loss, but compile() was given none")
         return objective
