@@ -1,5 +1,5 @@
-// Which algorithm convolves: direct (conv_gather.h, conv_gradient.h) or Winograd's (winograd.h, winograd_gradient.h), by the shape or as
-// the caller wants it.
+// Which algorithm convolves: direct (conv_direct.h, conv_direct_gradient.h) or Winograd's (winograd.h, winograd_gradient.h), by the shape
+// or as the caller wants it.
 
 static void note_tile(int64_t tile) { tc_note_algorithm(tile == 4 ? "winograd4" : tile == 2 ? "winograd2" : "direct"); }
 

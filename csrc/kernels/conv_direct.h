@@ -1,4 +1,4 @@
-// Convolution as a gather: every result cell collects its taps. Forward (result y) and the gradient of the input (result dx).
+// Convolution as it stands: every result cell collects its taps. Forward (result y) and the gradient of the input (result dx).
 //
 //     y[n,i,j,o]  = b[o] + sum_{u,v,c} xpad[n, i*s+u*d, j*s+v*d, c] * w[u,v,c,o]
 //     dx[n,h,w,c] = sum_{u,v,o} dypad[n, (h+p-u*d)/s, (w+p-v*d)/s, o] * w[u,v,c,o], over the divisions without remainder
@@ -12,7 +12,7 @@
 
 // ---- packing the kernel: (k, columns) for each phase and group, k = (tap, source channel of the group)
 static int pack_taps(void *context, int64_t chunk) {
-    const gather *p = context;
+    const direct_plan *p = context;
     const int64_t source = group_source(p), result = group_result(p);
     const bool adjoint = p->rows.adjoint;
     const int64_t tap_size = source * p->result_channels, row = adjoint ? p->source_channels : p->result_channels;
@@ -27,7 +27,7 @@ static int pack_taps(void *context, int64_t chunk) {
 }
 
 // ---- one chunk
-static void product_of_phase(const gather *p, const phase *f, const real *source, real *result, range panels, int64_t cells) {
+static void product_of_phase(const direct_plan *p, const phase *f, const real *source, real *result, range panels, int64_t cells) {
     if (p->depthwise) {
         depthwise_rows(&(depthwise_product){source, f->source, f->tap_source, p->w, f->tap, f->taps, p->pixel, p->start, result, f->result},
                        cells);
@@ -56,8 +56,8 @@ static void fold_channels(const real *from, real *to, int64_t n, int64_t fold) {
     }
 }
 
-static int gather_chunk(void *context, int64_t chunk) {
-    const gather *p = context;
+static int direct_chunk(void *context, int64_t chunk) {
+    const direct_plan *p = context;
     const int64_t panels = operand_panels(group_result(p)), panel_chunks = ceil_div(panels, p->panels_per_chunk);
     const int64_t unit = chunk / panel_chunks, height = p->rows.result, width = p->columns.result;
     const range images = chunk_range(unit / p->bands, p->unit_images, p->images);
@@ -91,20 +91,20 @@ static int gather_chunk(void *context, int64_t chunk) {
     return TC_OK;
 }
 
-static int gather_run(gather *p) {
+static int direct_run(direct_plan *p) {
     if (p->images * p->rows.result * p->columns.result * p->result_channels == 0) return TC_OK;
     if (plan(p) != TC_OK) return TC_NO_MEMORY;
     const int64_t panel_chunks = ceil_div(operand_panels(group_result(p)), p->panels_per_chunk);
     int status = TC_OK;
     if (!p->depthwise && !phase_operand(p, p->phases, 0).direct) status = tc_parallel_for(p->rows.kernel * p->columns.kernel, pack_taps, p);
-    if (status == TC_OK) status = tc_parallel_for(p->units * panel_chunks, gather_chunk, p);
+    if (status == TC_OK) status = tc_parallel_for(p->units * panel_chunks, direct_chunk, p);
     tc_free_shared_scratch(p->memory, p->bytes);
     return status;
 }
 
 static int direct_forward(const tc_conv2d *g, const real *x, const real *w, const real *b, real *y) {
     const bool depthwise = conv_is_depthwise(g);
-    gather p = {
+    direct_plan p = {
         .rows = conv_rows(g, false),
         .columns = conv_columns(g, false),
         .images = g->batch,
@@ -119,12 +119,12 @@ static int direct_forward(const tc_conv2d *g, const real *x, const real *w, cons
         .repeat = depthwise ? g->out_channels / g->in_channels : 1,
         .fold = 1,
     };
-    return gather_run(&p);
+    return direct_run(&p);
 }
 
 static int direct_backward_input(const tc_conv2d *g, const real *dy, const real *w, real *dx) {
     const bool depthwise = conv_is_depthwise(g);
-    gather p = {
+    direct_plan p = {
         .rows = conv_rows(g, true),
         .columns = conv_columns(g, true),
         .images = g->batch,
@@ -138,5 +138,5 @@ static int direct_backward_input(const tc_conv2d *g, const real *dy, const real 
         .repeat = 1,
         .fold = depthwise ? g->out_channels / g->in_channels : 1,
     };
-    return gather_run(&p);
+    return direct_run(&p);
 }

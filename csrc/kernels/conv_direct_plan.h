@@ -1,4 +1,4 @@
-// The plan of a gather (conv_gather.h): its units, phases and offsets, all of which follow from the geometry.
+// The plan of a direct convolution (conv_direct.h): its units, phases and offsets, all of which follow from the geometry.
 
 // The result cells of a unit that read the same taps, and those taps in the order of k.
 typedef struct {
@@ -25,7 +25,7 @@ typedef struct {
     int64_t n_phases;
     void *memory;
     size_t bytes;
-} gather;
+} direct_plan;
 
 enum {
     UNIT_CELLS_MIN = 48,     // result cells: fewer make poor tiles
@@ -35,12 +35,12 @@ enum {
     FEW_CELLS = 48,          // result cells, for which to pack the kernel costs more than to read it where it lies
 };
 
-static int64_t group_source(const gather *p) { return p->source_channels / p->groups; }
-static int64_t group_result(const gather *p) { return p->result_channels / p->groups; }
-static int64_t phase_k(const gather *p, const phase *f) { return f->taps * group_source(p); }
+static int64_t group_source(const direct_plan *p) { return p->source_channels / p->groups; }
+static int64_t group_result(const direct_plan *p) { return p->result_channels / p->groups; }
+static int64_t phase_k(const direct_plan *p, const phase *f) { return f->taps * group_source(p); }
 
 // How many images, or which rows of one image, make a unit.
-static void plan_units(gather *p) {
+static void plan_units(direct_plan *p) {
     const int64_t height = p->rows.result, width = p->columns.result, cells = height * width;
     const int64_t align = axis_step(&p->rows);  // of bands: all begin in the same phase
     const int64_t window = axis_span(&p->rows, height) * axis_span(&p->columns, width) * p->pixel * (int64_t)sizeof(real);
@@ -58,14 +58,14 @@ static void plan_units(gather *p) {
 }
 
 // A chunk is one unit x some panels of columns: all of them unless there are few units.
-static void plan_panels(gather *p) {
+static void plan_panels(direct_plan *p) {
     const int64_t panels = operand_panels(group_result(p));
     const bool whole = p->depthwise || p->sparse || p->units >= CONV_CHUNKS / 4;
     p->panels_per_chunk = whole ? panels : ceil_div(panels, min_i64(panels, ceil_div(CONV_CHUNKS / 4, p->units)));
 }
 
 // Returns the number of cells.
-static int64_t plan_cells(const gather *p, phase *f) {
+static int64_t plan_cells(const direct_plan *p, phase *f) {
     int64_t n = 0;
     for (int64_t image = 0; image < p->unit_images; image++)
         for (int64_t i = 0; i < p->unit_rows; i++)
@@ -80,7 +80,7 @@ static int64_t plan_cells(const gather *p, phase *f) {
 }
 
 // Taps in the order in which they lie in the source; those that touch there share a run.
-static void plan_taps(const gather *p, phase *f) {
+static void plan_taps(const direct_plan *p, phase *f) {
     const int64_t kernel_h = p->rows.kernel, kernel_w = p->columns.kernel;
     f->taps = f->n_runs = 0;
     for (int64_t i = 0; i < kernel_h; i++)
@@ -94,7 +94,7 @@ static void plan_taps(const gather *p, phase *f) {
         }
 }
 
-static operand phase_operand(const gather *p, const phase *f, int64_t group) {
+static operand phase_operand(const direct_plan *p, const phase *f, int64_t group) {
     const int64_t k = phase_k(p, f), columns = group_result(p);
     const bool once = operand_panels(columns) == 1 || p->images * p->rows.result * p->columns.result <= FEW_CELLS;
     const bool direct = !p->rows.adjoint && p->groups == 1 && columns % VLEN == 0 && once;
@@ -102,7 +102,7 @@ static operand phase_operand(const gather *p, const phase *f, int64_t group) {
 }
 
 // Sets everything that follows from the geometry; the caller gives `memory` back. TC_NO_MEMORY leaves nothing behind.
-static int plan(gather *p) {
+static int plan(direct_plan *p) {
     p->pixel = p->source_channels * p->repeat;
     p->n_phases = axis_phases(&p->rows) * axis_phases(&p->columns);
     p->sparse = p->n_phases < axis_step(&p->rows) * axis_step(&p->columns);
