@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from tinycnn import Tensor, Variable, config, layers, regularizers
+from tinycnn import Tensor, Variable, config, layers, models, regularizers
 from tinycnn.autograd import no_grad
 from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from tinycnn.layers import (
@@ -430,7 +430,7 @@ def test_a_config_that_cannot_be_written_says_so() -> None:
             return inputs
 
     with pytest.raises(ArgumentError, match="'depth'"):
-        Hidden(3).get_config()
+        Hidden(object()).get_config()
 
 
 def test_a_config_with_a_foreign_entry_is_refused() -> None:
@@ -529,3 +529,47 @@ def test_a_call_that_returns_nothing():
 
     with pytest.raises(DTypeError, match=r"call\(\) of layer 'mute' \(Silent\) must return Tensors, got None"):
         Silent(name="mute")(np.ones((1, 2), np.float32))
+
+
+class Residual(Layer):
+    """Keeps its arguments under no name of theirs."""
+
+    def __init__(self, units, rates=(0.5, 0.25), **kwargs):
+        super().__init__(**kwargs)
+        self.dense = layers.Dense(units)
+        self.dropouts = [layers.Dropout(rate) for rate in rates]
+
+    def call(self, x):
+        for dropout in self.dropouts:
+            x = dropout(x)
+        return self.dense(x)
+
+
+class Wider(Residual):
+    def __init__(self, units, **kwargs):
+        super().__init__(2 * units, rates=[], **kwargs)
+
+
+@pytest.mark.parametrize("made", [lambda: Residual(3, name="b"), lambda: Wider(units=2, name="b")])
+def test_plain_arguments_that_no_attribute_keeps_are_in_the_config(made, tmp_path) -> None:
+    model = models.Sequential([layers.Input((4,)), made()])
+    config = model.layers[0].get_config()
+    assert config["name"] == "b"
+    assert config["units"] in (2, 3)
+    model.save(tmp_path / "m.keras")
+    same = models.load_model(tmp_path / "m.keras", custom_objects={"Residual": Residual, "Wider": Wider})
+    assert same.layers[0].get_config() == config
+    for copied in (copy.deepcopy(model), same):
+        np.testing.assert_array_equal(model.predict(np.ones((2, 4)), verbose=0), copied.predict(np.ones((2, 4)), verbose=0))
+
+
+def test_an_argument_that_is_not_plain_needs_an_attribute() -> None:
+    class Around(Layer):
+        def __init__(self, inner):
+            super().__init__()
+            self.hidden = inner
+
+    with pytest.raises(ArgumentError, match="Around keeps no attribute 'inner' for its argument of that name"):
+        Around(layers.Dense(2)).get_config()
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'inner'"):
+        Around()

@@ -123,7 +123,7 @@ class Forgetful(layers.Layer):
 
 def test_what_has_no_config_is_refused() -> None:
     with pytest.raises(errors.ArgumentError, match=r"'size'.*override get_config"):
-        copy.deepcopy(models.Sequential([Forgetful(3)]))
+        copy.deepcopy(models.Sequential([Forgetful(np.arange(3))]))
     with pytest.raises(errors.DTypeError, match="cannot be written into a config"):
         pickle.dumps(models.Sequential([layers.Activation(lambda x: x)]))
 

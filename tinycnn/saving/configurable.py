@@ -28,14 +28,16 @@ class Configurable:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this object again, as plain data: numbers, strings, lists and dicts."""
-        config = {}
-        for name in argument_names(type(self)):
-            if not hasattr(self, name):
-                raise ArgumentError(
-                    f"{type(self).__name__} keeps no attribute {name!r} for its argument of that name: override get_config()"
-                )
-            config[name] = serialize(getattr(self, name))
-        return config
+        return {name: serialize(self._argument(name)) for name in self._argument_names()}
+
+    def _argument_names(self) -> list[str]:
+        return argument_names(type(self))
+
+    def _argument(self, name: str) -> Any:
+        """What `__init__` was given under this name. Raises ArgumentError where nothing keeps it."""
+        if not hasattr(self, name):
+            raise ArgumentError(f"{type(self).__name__} keeps no attribute {name!r} for its argument of that name: override get_config()")
+        return getattr(self, name)
 
     @classmethod
     def from_config(cls: type[C], config: Mapping[str, Any]) -> C:
