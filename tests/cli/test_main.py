@@ -234,14 +234,14 @@ def test_too_many_threads_are_an_error(capsys):
 
 
 # ---------------------------------------------------------------------------------------------------- as a process
-def start(*arguments, cwd):
-    """`python -m tinycnn ...` with the package under test, output to a pipe."""
-    environment = os.environ | {"PYTHONPATH": str(Path(tinycnn.__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
+def start(*arguments, cwd, stdout=subprocess.PIPE, before=(), **variables):
+    """`python -m tinycnn ...` with the package under test, output to a pipe; `before` stands before it, a shell for example."""
+    environment = os.environ | {"PYTHONPATH": str(Path(tinycnn.__file__).parents[1]), "PYTHONUNBUFFERED": "1"} | variables
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "tinycnn", *arguments],
+        [*before, sys.executable, "-P", "-m", "tinycnn", *arguments],
         cwd=cwd,
         env=environment,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -277,3 +277,47 @@ def test_ctrl_c_keeps_what_was_trained(tmp_path):
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "test accuracy" in out
+
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and shell")
+unbuffered = pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@unbuffered
+@pytest.mark.parametrize("command", ["--help", "--version", "info"])
+def test_a_full_stdout_is_one_line_and_status_2(tmp_path, command, unbuffered):
+    with open("/dev/full", "w") as full:
+        process = start(command, cwd=tmp_path, stdout=full, PYTHONUNBUFFERED=unbuffered)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "tinycnn: [Errno 28] No space left on device\n")
+
+
+@posix
+@unbuffered
+@pytest.mark.parametrize("command", ["--help", "info"])
+def test_who_reads_no_further_is_told_nothing(tmp_path, command, unbuffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as broken:
+        process = start(command, cwd=tmp_path, stdout=broken, PYTHONUNBUFFERED=unbuffered)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "")
+
+
+@posix
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status"), [(">&-", ["info"], 0), (">&-", ["--help"], 0), (">&- 2>&-", ["evaluate", "none"], 2)]
+)
+def test_closed_streams_take_what_is_printed_to_nowhere(tmp_path, closed, arguments, status):
+    process = start(*arguments, cwd=tmp_path, before=("sh", "-c", f'exec "$@" {closed}', "sh"))
+    assert (*process.communicate(timeout=60), process.returncode) == ("", "", status)
+
+
+def test_names_are_escaped_where_stdout_cannot_encode_them(trained, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.new("L", (28, 28)).save(tmp_path / "sho\u00e9.png")
+    process = start("predict", str(trained), "sho\u00e9.png", cwd=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="1")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out.startswith("sho\\xe9.png  ")

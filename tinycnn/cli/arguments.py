@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tinycnn.version import __version__
 
@@ -23,6 +24,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"tinycnn: {message} (see {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Argparse's own keeps silent when it cannot print."""
+        print(message, end="", file=file or sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
