@@ -126,14 +126,37 @@ def test_without_matplotlib_the_picture_is_left_out_with_a_word(tmp_path, monkey
     assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES[1:]
 
 
-def test_a_failure_leaves_no_empty_folder(tmp_path, monkeypatch, capsys):
-    def fail(*args, **kwargs):
-        raise OSError(28, "No space left on device", "model.keras")
+def fill_the_disk(monkeypatch, name):
+    """The file of this name finds no room."""
+    replace = os.replace
 
-    monkeypatch.setattr("tinycnn.models.Sequential.save", fail)
+    def full(source, target):
+        if Path(target).name == name:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("model.keras", None), ("history.csv", FILES[2:3]), ("run.json", FILES[1:3])])
+def test_a_full_disk_leaves_whole_files_only(tmp_path, monkeypatch, capsys, name, kept):
+    fill_the_disk(monkeypatch, name)
     assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 2
-    assert "No space left on device" in one_line(capsys)
-    assert not (tmp_path / "run").exists()
+    printed = one_line(capsys)
+    assert "No space left on device" in printed
+    assert name in printed
+    assert (sorted(file.name for file in (tmp_path / "run").iterdir()) if kept else None) == kept
+    assert (tmp_path / "run").exists() == bool(kept)
+
+
+def test_a_picture_that_fails_costs_nothing_else(tmp_path, monkeypatch, capsys):
+    fill_the_disk(monkeypatch, "curves.png")
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 0
+    printed = capsys.readouterr()
+    assert "curves.png was left out: [Errno 28] No space left on device" in printed.out
+    assert "run folder: run\n" in printed.out
+    assert printed.err == ""
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES[1:]
 
 
 # ---------------------------------------------------------------------------------------------------- evaluate, predict

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import json
 import platform
 import signal
@@ -30,6 +31,7 @@ from tinycnn.cli import tutorial
 from tinycnn.cli.arguments import DATASETS
 from tinycnn.errors import BackendError, DataError
 from tinycnn.models import Sequential, load_model
+from tinycnn.saving.atomic import replacing
 from tinycnn.version import __version__
 
 __all__ = ["Run"]
@@ -109,8 +111,7 @@ class Run:
         """Write everything; a second Ctrl-C waits until it is written. Returns what to tell the user, or an empty string."""
         with _uninterrupted():
             model.save(self.folder / _MODEL)
-            _write_history(self.folder / _HISTORY, history)
-            note = _draw_curves(self.folder / _CURVES, history)
+            _write(self.folder / _HISTORY, _table(history))
             record = {
                 "format": _FORMAT,
                 "dataset": self.dataset,
@@ -121,30 +122,36 @@ class Run:
                 "epochs": len(history.get("loss", ())),
                 **results,
             }
-            (self.folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        return note
+            _write(self.folder / _RECORD, json.dumps(record, indent=2) + "\n")
+            return _draw_curves(self.folder / _CURVES, history)
 
 
-def _write_history(file: Path, history: Mapping[str, Sequence[float]]) -> None:
-    """One row an epoch; the columns are epoch, from 1, then the sorted names."""
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as stream:
+        stream.write(text.encode())
+
+
+def _table(history: Mapping[str, Sequence[float]]) -> str:
+    """CSV, one row an epoch; the columns are epoch, from 1, then the sorted names."""
     names = sorted(history)
-    with open(file, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["epoch", *names])
-        for epoch, values in enumerate(zip(*(history[name] for name in names), strict=True), 1):
-            writer.writerow([epoch, *values])
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["epoch", *names])
+    for epoch, values in enumerate(zip(*(history[name] for name in names), strict=True), 1):
+        writer.writerow([epoch, *values])
+    return text.getvalue()
 
 
 def _draw_curves(file: Path, history: Mapping[str, Sequence[float]]) -> str:
-    """The picture, or one line on why there is none."""
-    from tinycnn.utils.plotting import plot_history
-
+    """The picture, or one line on why there is none: it is not worth a run, whatever it stumbles over."""
     if not history:
         return f"{file.name} was left out: no epoch was finished"
     try:
+        from tinycnn.utils.plotting import plot_history
+
         plot_history(history, file)
-    except ModuleNotFoundError as error:
-        return f"{file.name} was left out: {error}"
+    except Exception as error:
+        return f"{file.name} was left out: {' '.join(str(error).split()) or type(error).__name__}"
     return ""
 
 
