@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import functools
+import io
 import json
 import os
 import shutil
@@ -157,6 +158,47 @@ def test_a_picture_that_fails_costs_nothing_else(tmp_path, monkeypatch, capsys):
     assert "run folder: run\n" in printed.out
     assert printed.err == ""
     assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES[1:]
+
+
+class Filling(io.StringIO):
+    """A stdout that takes nothing after `last`."""
+
+    def __init__(self, last):
+        super().__init__()
+        self.last = last
+
+    def write(self, text):
+        if self.last in self.getvalue():
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+@pytest.mark.parametrize(("last", "epochs"), [("Epoch 1/2\n", 1), ("Epoch 2/2", 1), ("Epoch 2/2\n", 2)])
+def test_what_was_trained_until_stdout_is_full_is_kept(tmp_path, monkeypatch, capsys, last, epochs):
+    monkeypatch.setattr(sys, "stdout", Filling(last))
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "2", "--out", "run"]) == 2
+    assert one_line(capsys) == "tinycnn: stdout is lost (No space left on device); what was trained is kept in run\n"
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["epochs"] == epochs
+    assert record["interrupted"] is True
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert main(["evaluate", "run"]) == 0
+
+
+def test_a_run_whose_end_cannot_be_told_is_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Filling("test loss"))
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 2
+    assert one_line(capsys) == "tinycnn: stdout is lost (No space left on device); what was trained is kept in run\n"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["interrupted"] is False
+
+
+@pytest.mark.parametrize("last", ["", "dense", "Epoch 1/2"])
+def test_a_stdout_that_is_full_before_an_epoch_leaves_nothing(tmp_path, monkeypatch, capsys, last):
+    monkeypatch.setattr(sys, "stdout", Filling(last))
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "2", "--out", "run"]) == 2
+    assert one_line(capsys) == "tinycnn: stdout is lost (No space left on device) before an epoch was finished; nothing is kept\n"
+    assert not (tmp_path / "run").exists()
 
 
 # ---------------------------------------------------------------------------------------------------- evaluate, predict
@@ -344,3 +386,12 @@ def test_names_are_escaped_where_stdout_cannot_encode_them(trained, tmp_path):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert out.startswith("sho\\xe9.png  ")
+
+
+@posix
+def test_train_says_that_nobody_reads_on(tmp_path):
+    with start("train", "--dataset", "synthetic_fashion", "--out", "run", cwd=tmp_path) as process:
+        process.stdout.close()
+        assert process.stderr.read() == "tinycnn: stdout is lost (Broken pipe) before an epoch was finished; nothing is kept\n"
+    assert process.returncode == 2
+    assert not (tmp_path / "run").exists()
