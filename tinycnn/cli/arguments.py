@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", parents=[kernels], help="what is on these pictures?")
     _add_run(predict)
-    predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a PNG of any size, colours or not; one garment each")
+    predict.add_argument(
+        "images", type=Path, nargs="+", metavar="IMAGE", help="a picture (PNG, JPEG, ...) of any size, colours or not; one garment each"
+    )
 
     commands.add_parser("info", parents=[kernels], help="versions, instruction set, threads, backends")
     commands.add_parser("bench", parents=[kernels], help="time the kernels on this machine, in less than 20 seconds")
