@@ -18,7 +18,7 @@ import pytest
 import tinycnn
 from tinycnn.cli import main
 from tinycnn.datasets import fashion_mnist, synthetic_fashion
-from tinycnn.layers import Dense, Input
+from tinycnn.layers import Dense, Flatten, Input
 from tinycnn.models import Sequential, load_model
 
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens there
@@ -253,11 +253,35 @@ def test_what_is_no_run_folder_is_named(tmp_path, capsys, content):
     assert str(tmp_path) in one_line(capsys)
 
 
-def test_another_model_is_refused(trained, tmp_path, capsys):
+def another(inputs=(28, 28, 1), outputs=10, loss="categorical_crossentropy", metrics=("accuracy",), **options):
+    model = Sequential([Input(inputs), Flatten(), Dense(outputs)])
+    if loss:
+        model.compile(loss=loss, metrics=list(metrics), **options)
+    return model
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"inputs": (3,)},
+        {"outputs": 2},
+        {"loss": None},
+        {"loss": "mse"},
+        {"metrics": ()},
+        {"metrics": ("mse",)},
+        {"metrics": ("accuracy", "mse")},
+        {"weighted_metrics": ["mse"]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_another_model_is_refused(trained, tmp_path, capsys, how, command):
+    image = pytest.importorskip("PIL.Image")
+    image.new("L", (28, 28)).save(tmp_path / "p.png")
     (tmp_path / "run.json").write_bytes((trained / "run.json").read_bytes())
-    Sequential([Input((3,)), Dense(2)]).save(tmp_path / "model.keras")
-    assert main(["evaluate", str(tmp_path)]) == 2
-    assert "does not hold a network" in one_line(capsys)
+    another(**how).save(tmp_path / "model.keras")
+    assert main([command, str(tmp_path), *(["p.png"] if command == "predict" else [])]) == 2
+    assert "model.keras does not hold a network that `tinycnn train` made" in one_line(capsys)
 
 
 def test_a_damaged_model_is_named(trained, tmp_path, capsys):

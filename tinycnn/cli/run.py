@@ -91,7 +91,7 @@ class Run:
     def load_model(self) -> Sequential:
         """The trained network. Raises DataError where the file holds another."""
         model = load_model(self.folder / _MODEL)
-        if not isinstance(model, Sequential) or model.input_shape != tutorial.INPUT_SHAPE or not model.compiled:
+        if not (isinstance(model, Sequential) and _interface(model) == _interface(tutorial.build_model())):
             raise DataError(f"{self.folder / _MODEL} does not hold a network that `tinycnn train` made")
         return model
 
@@ -124,6 +124,12 @@ class Run:
             }
             _write(self.folder / _RECORD, json.dumps(record, indent=2) + "\n")
             return _draw_curves(self.folder / _CURVES, history)
+
+
+def _interface(model: Sequential) -> tuple[Any, ...]:
+    """What `evaluate` and `predict` rely on: the shapes, and what is computed beside the output."""
+    compiled = model.get_compile_config() or {}
+    return (model.input_shape, model.output_shape, *map(compiled.get, ("loss", "loss_weights", "metrics", "weighted_metrics")))
 
 
 def _write(file: Path, text: str) -> None:
