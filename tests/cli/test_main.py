@@ -113,6 +113,20 @@ def test_who_names_the_data_gets_no_other(tmp_path, capsys, insisting):
     assert not (tmp_path / "run").exists()
 
 
+def test_the_drawn_set_takes_no_folder(trained, tmp_path, capsys):
+    assert main(["train", "--dataset", "synthetic_fashion", "--data", "nosuch"]) == 2
+    assert "--data nosuch cannot be used with synthetic_fashion" in one_line(capsys)
+    assert main(["evaluate", str(trained), "--data", "nosuch"]) == 2
+    assert "--data nosuch cannot be used with synthetic_fashion" in one_line(capsys)
+
+
+@pytest.mark.parametrize("command", [["train"], ["evaluate", "run", "--dataset", "mnist"]])
+def test_a_data_folder_that_is_none_is_named(trained, tmp_path, capsys, command):
+    shutil.copytree(trained, tmp_path / "run")
+    assert main([*command, "--data", "nosuch"]) == 2
+    assert one_line(capsys).startswith("tinycnn: --data nosuch is not a folder")
+
+
 def test_an_existing_folder_is_never_written_into(tmp_path, capsys):
     (tmp_path / "run").mkdir()
     assert main(["train", "--dataset", "synthetic_fashion", "--out", "run"]) == 2
@@ -315,6 +329,14 @@ def test_wrong_arguments_are_one_line_and_status_2(capsys, arguments):
         main(arguments)
     assert ended.value.code == 2
     one_line(capsys)
+
+
+@pytest.mark.parametrize("arguments", [["train", "--out", ""], ["train", "--data", ""], ["evaluate", ""], ["predict", "run", ""]])
+def test_an_empty_path_is_named(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "the path is empty" in one_line(capsys)
 
 
 def test_too_many_threads_are_an_error(capsys):

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
     data = _Parser(add_help=False)
     data.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="where the data set's files are (default: $TINYCNN_DATA, cache, download)"
+        "--data", type=_path, metavar="FOLDER", help="where the data set's files are (default: $TINYCNN_DATA, cache, download)"
     )
 
     train = commands.add_parser("train", parents=[kernels, data], help="train the tutorial's CNN", description=_TRAIN)
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=_positive, default=20, metavar="N", help="times through the training pictures (default: 20)")
     train.add_argument("--batch-size", type=_positive, default=64, metavar="N", help="pictures a step (default: 64)")
     train.add_argument("--seed", type=_natural, default=0, metavar="N", help="same seed, same model, bit for bit (default: 0)")
-    train.add_argument("--out", type=Path, metavar="RUN", help="a new folder for the results (default: runs/<time>-<data set>)")
+    train.add_argument("--out", type=_path, metavar="RUN", help="a new folder for the results (default: runs/<time>-<data set>)")
 
     evaluate = commands.add_parser("evaluate", parents=[kernels, data], help="test loss and accuracy of a trained model")
     _add_run(evaluate)
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", parents=[kernels], help="what is on these pictures?")
     _add_run(predict)
     predict.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE", help="a picture (PNG, JPEG, ...) of any size, colours or not; one garment each"
+        "images", type=_path, nargs="+", metavar="IMAGE", help="a picture (PNG, JPEG, ...) of any size, colours or not; one garment each"
     )
 
     commands.add_parser("info", parents=[kernels], help="versions, instruction set, threads, backends")
@@ -76,7 +76,13 @@ Where Fashion-MNIST cannot be had, an embedded set of drawn garments takes its p
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder that `tinycnn train` wrote")
+    parser.add_argument("run", type=_path, metavar="RUN", help="the folder that `tinycnn train` wrote")
+
+
+def _path(text: str) -> Path:
+    if not text:  # to Path it would be the working folder
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
 
 
 def _positive(text: str) -> int:

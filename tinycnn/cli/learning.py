@@ -17,7 +17,7 @@ from tinycnn.cli import pictures, tutorial
 from tinycnn.cli.machine import use_kernels
 from tinycnn.cli.run import Run
 from tinycnn.datasets.files import Split
-from tinycnn.errors import DataError
+from tinycnn.errors import ArgumentError, DataError
 from tinycnn.utils import set_random_seed
 
 __all__ = ["evaluate", "predict", "train"]
@@ -113,8 +113,12 @@ def _module(dataset: str) -> Any:
 
 
 def _load_named(dataset: str, folder: Path | None) -> tuple[Split, Split]:
-    """A data set from its own module; only the drawn one needs no files."""
-    loaded: tuple[Split, Split] = _module(dataset).load_data() if dataset == FALLBACK else _module(dataset).load_data(folder)
+    """A data set from its own module; only the drawn one has no files."""
+    if folder and dataset == FALLBACK:
+        raise ArgumentError(f"--data {folder} cannot be used with {dataset}, which is drawn and has no files")
+    if folder and not os.path.isdir(os.path.expanduser(folder)):
+        raise DataError(f"--data {folder} is not a folder; expected the one with the files of {dataset}")
+    loaded: tuple[Split, Split] = _module(dataset).load_data(*([folder] if folder else []))
     return loaded
 
 
