@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_TRAIN = """Trains the CNN of the Keras tutorial on Fashion-MNIST and writes weights, history and curves into a run folder.
+_TRAIN = """Trains the CNN of the Keras tutorial on Fashion-MNIST and writes the model, its history and its curves into a run folder.
 Where Fashion-MNIST cannot be had, an embedded set of drawn garments takes its place, and the run says so."""
 
 
