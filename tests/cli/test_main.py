@@ -17,6 +17,7 @@ import pytest
 
 import tinycnn
 from tinycnn.cli import main
+from tinycnn.cli.run import Run
 from tinycnn.datasets import fashion_mnist, synthetic_fashion
 from tinycnn.layers import Dense, Flatten, Input
 from tinycnn.models import Sequential, load_model
@@ -162,6 +163,24 @@ def test_a_full_disk_leaves_whole_files_only(tmp_path, monkeypatch, capsys, name
     assert name in printed
     assert (sorted(file.name for file in (tmp_path / "run").iterdir()) if kept else None) == kept
     assert (tmp_path / "run").exists() == bool(kept)
+
+
+@pytest.mark.parametrize(("options", "before"), [([], []), ([], ["runs"]), (["--out", "a/b/c"], []), (["--out", "a/b/c"], ["a"])])
+def test_a_failure_leaves_no_folder_that_it_made(tmp_path, monkeypatch, capsys, options, before):
+    for name in before:
+        (tmp_path / name).mkdir()
+    fill_the_disk(monkeypatch, "model.keras")
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", *options]) == 2
+    one_line(capsys)
+    assert [path.name for path in tmp_path.rglob("*")] == before
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path):
+    runs = [Run.create(None, "mnist") for _ in range(3)]
+    assert len({run.folder for run in runs}) == 3
+    for run in reversed(runs):
+        run.discard_if_empty()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_picture_that_fails_costs_nothing_else(tmp_path, monkeypatch, capsys):

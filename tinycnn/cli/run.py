@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import json
 import platform
 import signal
@@ -48,26 +49,20 @@ class Run:
 
     folder: Path
     dataset: str
+    #: The folder and those above it that `create` made, the innermost first.
+    made: tuple[Path, ...] = ()
 
     @classmethod
     def create(cls, folder: Path | None, dataset: str) -> Run:
         """A new, empty folder; an existing one is never written into (DataError), an unnamed one gets a name of its own."""
-        if folder is not None:
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                raise DataError(f"--out {folder} exists already; name a new folder, nothing is overwritten") from None
-            return cls(folder, dataset)
         stem = f"{datetime.now():%Y%m%d-%H%M%S}-{dataset}"
-        count = 1
-        while True:
-            folder = Path("runs", stem if count == 1 else f"{stem}-{count}")
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                count += 1
-            else:
-                return cls(folder, dataset)
+        own = (Path("runs", stem if count == 1 else f"{stem}-{count}") for count in itertools.count(1))
+        for new in [folder] if folder else own:
+            made = tuple(path for path in (new, *new.parents) if not path.exists())
+            with contextlib.suppress(FileExistsError):
+                new.mkdir(parents=True)
+                return cls(new, dataset, made)
+        raise DataError(f"--out {folder} exists already; name a new folder, nothing is overwritten")
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -84,9 +79,10 @@ class Run:
         return cls(folder, record["dataset"])
 
     def discard_if_empty(self) -> None:
-        """Take the folder away if nothing was written into it."""
+        """Take the folder away if nothing was written into it, and those above it that were made for it."""
         with contextlib.suppress(OSError):
-            self.folder.rmdir()
+            for path in self.made:
+                path.rmdir()
 
     def load_model(self) -> Sequential:
         """The trained network. Raises DataError where the file holds another."""
