@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import functools
+import io
 import json
 import os
 import shutil
@@ -16,8 +17,9 @@ import pytest
 
 import tinycnn
 from tinycnn.cli import main
+from tinycnn.cli.run import Run
 from tinycnn.datasets import fashion_mnist, synthetic_fashion
-from tinycnn.layers import Dense, Input
+from tinycnn.layers import Dense, Flatten, Input
 from tinycnn.models import Sequential, load_model
 
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens there
@@ -112,6 +114,20 @@ def test_who_names_the_data_gets_no_other(tmp_path, capsys, insisting):
     assert not (tmp_path / "run").exists()
 
 
+def test_the_drawn_set_takes_no_folder(trained, tmp_path, capsys):
+    assert main(["train", "--dataset", "synthetic_fashion", "--data", "nosuch"]) == 2
+    assert "--data nosuch cannot be used with synthetic_fashion" in one_line(capsys)
+    assert main(["evaluate", str(trained), "--data", "nosuch"]) == 2
+    assert "--data nosuch cannot be used with synthetic_fashion" in one_line(capsys)
+
+
+@pytest.mark.parametrize("command", [["train"], ["evaluate", "run", "--dataset", "mnist"]])
+def test_a_data_folder_that_is_none_is_named(trained, tmp_path, capsys, command):
+    shutil.copytree(trained, tmp_path / "run")
+    assert main([*command, "--data", "nosuch"]) == 2
+    assert one_line(capsys).startswith("tinycnn: --data nosuch is not a folder")
+
+
 def test_an_existing_folder_is_never_written_into(tmp_path, capsys):
     (tmp_path / "run").mkdir()
     assert main(["train", "--dataset", "synthetic_fashion", "--out", "run"]) == 2
@@ -126,13 +142,95 @@ def test_without_matplotlib_the_picture_is_left_out_with_a_word(tmp_path, monkey
     assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES[1:]
 
 
-def test_a_failure_leaves_no_empty_folder(tmp_path, monkeypatch, capsys):
-    def fail(*args, **kwargs):
-        raise OSError(28, "No space left on device", "model.keras")
+def fill_the_disk(monkeypatch, name):
+    """The file of this name finds no room."""
+    replace = os.replace
 
-    monkeypatch.setattr("tinycnn.models.Sequential.save", fail)
+    def full(source, target):
+        if Path(target).name == name:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("model.keras", None), ("history.csv", FILES[2:3]), ("run.json", FILES[1:3])])
+def test_a_full_disk_leaves_whole_files_only(tmp_path, monkeypatch, capsys, name, kept):
+    fill_the_disk(monkeypatch, name)
     assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 2
-    assert "No space left on device" in one_line(capsys)
+    printed = one_line(capsys)
+    assert "No space left on device" in printed
+    assert name in printed
+    assert (sorted(file.name for file in (tmp_path / "run").iterdir()) if kept else None) == kept
+    assert (tmp_path / "run").exists() == bool(kept)
+
+
+@pytest.mark.parametrize(("options", "before"), [([], []), ([], ["runs"]), (["--out", "a/b/c"], []), (["--out", "a/b/c"], ["a"])])
+def test_a_failure_leaves_no_folder_that_it_made(tmp_path, monkeypatch, capsys, options, before):
+    for name in before:
+        (tmp_path / name).mkdir()
+    fill_the_disk(monkeypatch, "model.keras")
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", *options]) == 2
+    one_line(capsys)
+    assert [path.name for path in tmp_path.rglob("*")] == before
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path):
+    runs = [Run.create(None, "mnist") for _ in range(3)]
+    assert len({run.folder for run in runs}) == 3
+    for run in reversed(runs):
+        run.discard_if_empty()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_fails_costs_nothing_else(tmp_path, monkeypatch, capsys):
+    fill_the_disk(monkeypatch, "curves.png")
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 0
+    printed = capsys.readouterr()
+    assert "curves.png was left out: [Errno 28] No space left on device" in printed.out
+    assert "run folder: run\n" in printed.out
+    assert printed.err == ""
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES[1:]
+
+
+class Filling(io.StringIO):
+    """A stdout that takes nothing after `last`."""
+
+    def __init__(self, last):
+        super().__init__()
+        self.last = last
+
+    def write(self, text):
+        if self.last in self.getvalue():
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+@pytest.mark.parametrize(("last", "epochs"), [("Epoch 1/2\n", 1), ("Epoch 2/2", 1), ("Epoch 2/2\n", 2)])
+def test_what_was_trained_until_stdout_is_full_is_kept(tmp_path, monkeypatch, capsys, last, epochs):
+    monkeypatch.setattr(sys, "stdout", Filling(last))
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "2", "--out", "run"]) == 2
+    assert one_line(capsys) == "tinycnn: stdout is lost (No space left on device); what was trained is kept in run\n"
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["epochs"] == epochs
+    assert record["interrupted"] is True
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert main(["evaluate", "run"]) == 0
+
+
+def test_a_run_whose_end_cannot_be_told_is_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Filling("test loss"))
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "1", "--out", "run"]) == 2
+    assert one_line(capsys) == "tinycnn: stdout is lost (No space left on device); what was trained is kept in run\n"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["interrupted"] is False
+
+
+@pytest.mark.parametrize("last", ["", "dense", "Epoch 1/2"])
+def test_a_stdout_that_is_full_before_an_epoch_leaves_nothing(tmp_path, monkeypatch, capsys, last):
+    monkeypatch.setattr(sys, "stdout", Filling(last))
+    assert main(["train", "--dataset", "synthetic_fashion", "--epochs", "2", "--out", "run"]) == 2
+    assert one_line(capsys) == "tinycnn: stdout is lost (No space left on device) before an epoch was finished; nothing is kept\n"
     assert not (tmp_path / "run").exists()
 
 
@@ -188,11 +286,35 @@ def test_what_is_no_run_folder_is_named(tmp_path, capsys, content):
     assert str(tmp_path) in one_line(capsys)
 
 
-def test_another_model_is_refused(trained, tmp_path, capsys):
+def another(inputs=(28, 28, 1), outputs=10, loss="categorical_crossentropy", metrics=("accuracy",), **options):
+    model = Sequential([Input(inputs), Flatten(), Dense(outputs)])
+    if loss:
+        model.compile(loss=loss, metrics=list(metrics), **options)
+    return model
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"inputs": (3,)},
+        {"outputs": 2},
+        {"loss": None},
+        {"loss": "mse"},
+        {"metrics": ()},
+        {"metrics": ("mse",)},
+        {"metrics": ("accuracy", "mse")},
+        {"weighted_metrics": ["mse"]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_another_model_is_refused(trained, tmp_path, capsys, how, command):
+    image = pytest.importorskip("PIL.Image")
+    image.new("L", (28, 28)).save(tmp_path / "p.png")
     (tmp_path / "run.json").write_bytes((trained / "run.json").read_bytes())
-    Sequential([Input((3,)), Dense(2)]).save(tmp_path / "model.keras")
-    assert main(["evaluate", str(tmp_path)]) == 2
-    assert "does not hold a network" in one_line(capsys)
+    another(**how).save(tmp_path / "model.keras")
+    assert main([command, str(tmp_path), *(["p.png"] if command == "predict" else [])]) == 2
+    assert "model.keras does not hold a network that `tinycnn train` made" in one_line(capsys)
 
 
 def test_a_damaged_model_is_named(trained, tmp_path, capsys):
@@ -228,20 +350,28 @@ def test_wrong_arguments_are_one_line_and_status_2(capsys, arguments):
     one_line(capsys)
 
 
+@pytest.mark.parametrize("arguments", [["train", "--out", ""], ["train", "--data", ""], ["evaluate", ""], ["predict", "run", ""]])
+def test_an_empty_path_is_named(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "the path is empty" in one_line(capsys)
+
+
 def test_too_many_threads_are_an_error(capsys):
     assert main(["info", "--threads", "100000"]) == 2
     assert "num_threads" in one_line(capsys)
 
 
 # ---------------------------------------------------------------------------------------------------- as a process
-def start(*arguments, cwd):
-    """`python -m tinycnn ...` with the package under test, output to a pipe."""
-    environment = os.environ | {"PYTHONPATH": str(Path(tinycnn.__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
+def start(*arguments, cwd, stdout=subprocess.PIPE, before=(), **variables):
+    """`python -m tinycnn ...` with the package under test, output to a pipe; `before` stands before it, a shell for example."""
+    environment = os.environ | {"PYTHONPATH": str(Path(tinycnn.__file__).parents[1]), "PYTHONUNBUFFERED": "1"} | variables
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "tinycnn", *arguments],
+        [*before, sys.executable, "-P", "-m", "tinycnn", *arguments],
         cwd=cwd,
         env=environment,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -277,3 +407,56 @@ def test_ctrl_c_keeps_what_was_trained(tmp_path):
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "test accuracy" in out
+
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and shell")
+unbuffered = pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@unbuffered
+@pytest.mark.parametrize("command", ["--help", "--version", "info"])
+def test_a_full_stdout_is_one_line_and_status_2(tmp_path, command, unbuffered):
+    with open("/dev/full", "w") as full:
+        process = start(command, cwd=tmp_path, stdout=full, PYTHONUNBUFFERED=unbuffered)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "tinycnn: [Errno 28] No space left on device\n")
+
+
+@posix
+@unbuffered
+@pytest.mark.parametrize("command", ["--help", "info"])
+def test_who_reads_no_further_is_told_nothing(tmp_path, command, unbuffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as broken:
+        process = start(command, cwd=tmp_path, stdout=broken, PYTHONUNBUFFERED=unbuffered)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "")
+
+
+@posix
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status"), [(">&-", ["info"], 0), (">&-", ["--help"], 0), (">&- 2>&-", ["evaluate", "none"], 2)]
+)
+def test_closed_streams_take_what_is_printed_to_nowhere(tmp_path, closed, arguments, status):
+    process = start(*arguments, cwd=tmp_path, before=("sh", "-c", f'exec "$@" {closed}', "sh"))
+    assert (*process.communicate(timeout=60), process.returncode) == ("", "", status)
+
+
+def test_names_are_escaped_where_stdout_cannot_encode_them(trained, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.new("L", (28, 28)).save(tmp_path / "sho\u00e9.png")
+    process = start("predict", str(trained), "sho\u00e9.png", cwd=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="1")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out.startswith("sho\\xe9.png  ")
+
+
+@posix
+def test_train_says_that_nobody_reads_on(tmp_path):
+    with start("train", "--dataset", "synthetic_fashion", "--out", "run", cwd=tmp_path) as process:
+        process.stdout.close()
+        assert process.stderr.read() == "tinycnn: stdout is lost (Broken pipe) before an epoch was finished; nothing is kept\n"
+    assert process.returncode == 2
+    assert not (tmp_path / "run").exists()

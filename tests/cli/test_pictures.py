@@ -54,6 +54,50 @@ def test_every_kind_of_png_gives_the_same(tmp_path, mode):
     np.testing.assert_array_equal(pictures.read(tmp_path / "p.png").pixels, SQUARE // 200 * 255)
 
 
+@pytest.mark.parametrize("ending", ["jpg", "gif", "bmp", "tiff", "webp", "ppm"])
+def test_other_formats_are_read_too(tmp_path, ending):
+    options = {"lossless": True} if ending == "webp" else {"quality": 100} if ending == "jpg" else {}
+    got = pictures.read(save(tmp_path / f"p.{ending}", SQUARE, **options)).pixels
+    assert np.abs(got.astype(int) - SQUARE).max() <= 2
+
+
+@pytest.mark.parametrize("ending", ["tiff", "pgm"])
+def test_grey_of_16_bits(tmp_path, ending):
+    got = pictures.read(save(tmp_path / f"p.{ending}", SQUARE.astype(np.uint16) * 257))
+    np.testing.assert_array_equal(got.pixels, SQUARE)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_pixels_without_a_known_range_are_refused(tmp_path, dtype):
+    with pytest.raises(DataError, match=r"p\.tiff cannot be read as a picture: .* expected 8 or 16 bits"):
+        pictures.read(save(tmp_path / "p.tiff", SQUARE.astype(dtype)))
+
+
+@pytest.mark.parametrize("ending", ["dds", "blp", "spi", "tga"])
+def test_a_format_that_is_not_meant_is_refused(tmp_path, ending):
+    Image.new("P" if ending == "blp" else "L", (28, 28)).save(tmp_path / f"p.{ending}", "SPIDER" if ending == "spi" else None)
+    with pytest.raises(DataError, match=rf"p\.{ending} cannot be read as a picture: expected a PNG, JPEG, .* file"):
+        pictures.read(tmp_path / f"p.{ending}")
+
+
+@pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, AttributeError, KeyError])
+def test_whatever_a_reader_stumbles_over_names_the_file(tmp_path, monkeypatch, error):
+    def stumble(*args, **kwargs):
+        raise error("damaged")
+
+    monkeypatch.setattr(Image.Image, "convert", stumble)
+    with pytest.raises(DataError, match=r"p\.png cannot be read as a picture: .*damaged"):
+        pictures.read(save(tmp_path / "p.png", SQUARE))
+
+
+def test_a_readers_warnings_are_kept_quiet(tmp_path, recwarn):
+    good = save(tmp_path / "p.tiff", SQUARE).read_bytes()
+    (tmp_path / "p.tiff").write_bytes(good[:60])  # its directory stands at the start
+    with pytest.raises(DataError):
+        pictures.read(tmp_path / "p.tiff")
+    assert not recwarn.list
+
+
 def test_transparent_counts_as_white(tmp_path):
     rgba = np.zeros((28, 28, 4), np.uint8)
     rgba[8:20, 10:18, 3] = 255  # a black square on nothing

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tinycnn.version import __version__
 
@@ -24,6 +25,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"tinycnn: {message} (see {self.prog} --help)\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Argparse's own keeps silent when it cannot print."""
+        print(message, end="", file=file or sys.stderr, flush=True)
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="tinycnn", description="A light CNN framework for the CPU.")
@@ -38,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
     data = _Parser(add_help=False)
     data.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="where the data set's files are (default: $TINYCNN_DATA, cache, download)"
+        "--data", type=_path, metavar="FOLDER", help="where the data set's files are (default: $TINYCNN_DATA, cache, download)"
     )
 
     train = commands.add_parser("train", parents=[kernels, data], help="train the tutorial's CNN", description=_TRAIN)
@@ -46,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=_positive, default=20, metavar="N", help="times through the training pictures (default: 20)")
     train.add_argument("--batch-size", type=_positive, default=64, metavar="N", help="pictures a step (default: 64)")
     train.add_argument("--seed", type=_natural, default=0, metavar="N", help="same seed, same model, bit for bit (default: 0)")
-    train.add_argument("--out", type=Path, metavar="RUN", help="a new folder for the results (default: runs/<time>-<data set>)")
+    train.add_argument("--out", type=_path, metavar="RUN", help="a new folder for the results (default: runs/<time>-<data set>)")
 
     evaluate = commands.add_parser("evaluate", parents=[kernels, data], help="test loss and accuracy of a trained model")
     _add_run(evaluate)
@@ -57,19 +62,27 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", parents=[kernels], help="what is on these pictures?")
     _add_run(predict)
-    predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a PNG of any size, colours or not; one garment each")
+    predict.add_argument(
+        "images", type=_path, nargs="+", metavar="IMAGE", help="a picture (PNG, JPEG, ...) of any size, colours or not; one garment each"
+    )
 
     commands.add_parser("info", parents=[kernels], help="versions, instruction set, threads, backends")
     commands.add_parser("bench", parents=[kernels], help="time the kernels on this machine, in less than 20 seconds")
     return parser
 
 
-_TRAIN = """Trains the CNN of the Keras tutorial on Fashion-MNIST and writes weights, history and curves into a run folder.
+_TRAIN = """Trains the CNN of the Keras tutorial on Fashion-MNIST and writes the model, its history and its curves into a run folder.
 Where Fashion-MNIST cannot be had, an embedded set of drawn garments takes its place, and the run says so."""
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder that `tinycnn train` wrote")
+    parser.add_argument("run", type=_path, metavar="RUN", help="the folder that `tinycnn train` wrote")
+
+
+def _path(text: str) -> Path:
+    if not text:  # to Path it would be the working folder
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
 
 
 def _positive(text: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -10,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from tinycnn.callbacks import History
 from tinycnn.cli import pictures, tutorial
 from tinycnn.cli.machine import use_kernels
 from tinycnn.cli.run import Run
 from tinycnn.datasets.files import Split
-from tinycnn.errors import DataError
+from tinycnn.errors import ArgumentError, DataError
 from tinycnn.utils import set_random_seed
 
 __all__ = ["evaluate", "predict", "train"]
@@ -22,10 +25,12 @@ __all__ = ["evaluate", "predict", "train"]
 FALLBACK = "synthetic_fashion"
 #: Class names shown for each picture, the likeliest first.
 _TOP = 3
+#: What printing raises when stdout is full, or when nobody reads on: to rich that is the end of the process.
+_LOST = (OSError, SystemExit)
 
 
 def train(arguments: Namespace) -> int:
-    """Train the tutorial's CNN; 130 if Ctrl-C cut it short (what was trained is kept)."""
+    """Train the tutorial's CNN; 130 if Ctrl-C cut it short, an OSError if stdout was lost (what was trained is kept)."""
     use_kernels(arguments)
     dataset, missing, data = _load(arguments)
     run = Run.create(arguments.out, dataset)
@@ -40,19 +45,34 @@ def _train_into(run: Run, data: tuple[Split, Split], arguments: Namespace, missi
     set_random_seed(arguments.seed)
     x_train, x_valid, y_train, y_valid = tutorial.split(*tutorial.prepare(data[0]))
     model = tutorial.build_model()
-    model.summary()
+    history = History()  # the progress bar comes after it: an epoch that cannot be told counts all the same
     results: dict[str, float] = {}
+    lost: OSError | SystemExit | None = None
     try:
-        model.fit(x_train, y_train, batch_size=arguments.batch_size, epochs=arguments.epochs, validation_data=(x_valid, y_valid))
+        model.summary()
+        how = {"batch_size": arguments.batch_size, "epochs": arguments.epochs, "callbacks": history}
+        model.fit(x_train, y_train, validation_data=(x_valid, y_valid), **how)
         loss, accuracy = model.evaluate(*tutorial.prepare(data[1]), batch_size=arguments.batch_size, verbose=0)
         results = {"test_loss": loss, "test_accuracy": accuracy}
         verdict = f"test loss {loss:.4f}, test accuracy {accuracy:.4f} on {_describe(run.dataset, missing)}"
     except KeyboardInterrupt:
         verdict = "interrupted; what was trained is kept"
-    history = model.history.history if model.history else {}
-    note = run.save(model, history, arguments, missing=missing, interrupted=not results, **results)
-    print(*filter(None, [note, verdict, f"run folder: {run.folder}"]), sep="\n")
+    except _LOST as error:
+        if not history.history:
+            raise OSError(f"{_told(error)} before an epoch was finished; nothing is kept") from None
+        lost = error
+    note = run.save(model, history.history, arguments, missing=missing, interrupted=not results, **results)
+    try:
+        if lost:
+            raise lost
+        print(*filter(None, [note, verdict, f"run folder: {run.folder}"]), sep="\n", flush=True)
+    except _LOST as error:
+        raise OSError(f"{_told(error)}; what was trained is kept in {run.folder}") from None
     return 0 if results else 130
+
+
+def _told(lost: OSError | SystemExit) -> str:
+    return f"stdout is lost ({lost.strerror if isinstance(lost, OSError) else os.strerror(errno.EPIPE)})"
 
 
 def evaluate(arguments: Namespace) -> int:
@@ -93,8 +113,12 @@ def _module(dataset: str) -> Any:
 
 
 def _load_named(dataset: str, folder: Path | None) -> tuple[Split, Split]:
-    """A data set from its own module; only the drawn one needs no files."""
-    loaded: tuple[Split, Split] = _module(dataset).load_data() if dataset == FALLBACK else _module(dataset).load_data(folder)
+    """A data set from its own module; only the drawn one has no files."""
+    if folder and dataset == FALLBACK:
+        raise ArgumentError(f"--data {folder} cannot be used with {dataset}, which is drawn and has no files")
+    if folder and not os.path.isdir(os.path.expanduser(folder)):
+        raise DataError(f"--data {folder} is not a folder; expected the one with the files of {dataset}")
+    loaded: tuple[Split, Split] = _module(dataset).load_data(*([folder] if folder else []))
     return loaded
 
 

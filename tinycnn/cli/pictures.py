@@ -16,6 +16,7 @@ __all__ = ["Picture", "read"]
 _SIDE = 28
 #: Larger pictures are first scaled down to this, in Pillow's own memory.
 _ENOUGH = 1024
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM", "WEBP")
 
 
 @dataclass(frozen=True)
@@ -29,30 +30,37 @@ class Picture:
 
 
 def read(path: Path) -> Picture:
-    """A picture file of any size.
+    """A picture file of any size, in one of the common formats; of several frames the first.
 
     Transparent parts count as white; the picture is made square with its background's shade and scaled down. If its rim is light, it
     is inverted: the data sets show bright things on black.
 
     Raises:
-        DataError: not a picture, or damaged, or absurdly large.
+        DataError: not a picture, or damaged, or absurdly large, or its pixels are floats or 32-bit integers.
         OSError: the file cannot be opened.
         BackendError: Pillow is not installed.
     """
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ModuleNotFoundError:
         raise BackendError("reading pictures needs Pillow, which is not installed (pip install pillow)") from None
 
     with open(path, "rb") as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(stream) as image:
+            with Image.open(stream, formats=_FORMATS) as image:
+                if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+                    raise ValueError("nobody knows which value of its pixels is white; expected 8 or 16 bits")
                 plain = image.convert("RGBA" if image.mode[0] != "I" else "I")
                 plain.thumbnail((_ENOUGH, _ENOUGH))
-                grey = _grey(np.asarray(plain, np.float32))
-        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        except UnidentifiedImageError:
+            raise DataError(f"{path} cannot be read as a picture: expected a {', '.join(_FORMATS)} file") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # a damaged file makes Pillow's readers stumble in any way
             raise DataError(f"{path} cannot be read as a picture: {error}") from None
+    grey = _grey(np.asarray(plain, np.float32))
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     background = float(np.median(rim))
     height, width = grey.shape

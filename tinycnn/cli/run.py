@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
+import itertools
 import json
 import platform
 import signal
@@ -30,6 +32,7 @@ from tinycnn.cli import tutorial
 from tinycnn.cli.arguments import DATASETS
 from tinycnn.errors import BackendError, DataError
 from tinycnn.models import Sequential, load_model
+from tinycnn.saving.atomic import replacing
 from tinycnn.version import __version__
 
 __all__ = ["Run"]
@@ -46,26 +49,20 @@ class Run:
 
     folder: Path
     dataset: str
+    #: The folder and those above it that `create` made, the innermost first.
+    made: tuple[Path, ...] = ()
 
     @classmethod
     def create(cls, folder: Path | None, dataset: str) -> Run:
         """A new, empty folder; an existing one is never written into (DataError), an unnamed one gets a name of its own."""
-        if folder is not None:
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                raise DataError(f"--out {folder} exists already; name a new folder, nothing is overwritten") from None
-            return cls(folder, dataset)
         stem = f"{datetime.now():%Y%m%d-%H%M%S}-{dataset}"
-        count = 1
-        while True:
-            folder = Path("runs", stem if count == 1 else f"{stem}-{count}")
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                count += 1
-            else:
-                return cls(folder, dataset)
+        own = (Path("runs", stem if count == 1 else f"{stem}-{count}") for count in itertools.count(1))
+        for new in [folder] if folder else own:
+            made = tuple(path for path in (new, *new.parents) if not path.exists())
+            with contextlib.suppress(FileExistsError):
+                new.mkdir(parents=True)
+                return cls(new, dataset, made)
+        raise DataError(f"--out {folder} exists already; name a new folder, nothing is overwritten")
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -82,14 +79,15 @@ class Run:
         return cls(folder, record["dataset"])
 
     def discard_if_empty(self) -> None:
-        """Take the folder away if nothing was written into it."""
+        """Take the folder away if nothing was written into it, and those above it that were made for it."""
         with contextlib.suppress(OSError):
-            self.folder.rmdir()
+            for path in self.made:
+                path.rmdir()
 
     def load_model(self) -> Sequential:
         """The trained network. Raises DataError where the file holds another."""
         model = load_model(self.folder / _MODEL)
-        if not isinstance(model, Sequential) or model.input_shape != tutorial.INPUT_SHAPE or not model.compiled:
+        if not (isinstance(model, Sequential) and _interface(model) == _interface(tutorial.build_model())):
             raise DataError(f"{self.folder / _MODEL} does not hold a network that `tinycnn train` made")
         return model
 
@@ -109,8 +107,7 @@ class Run:
         """Write everything; a second Ctrl-C waits until it is written. Returns what to tell the user, or an empty string."""
         with _uninterrupted():
             model.save(self.folder / _MODEL)
-            _write_history(self.folder / _HISTORY, history)
-            note = _draw_curves(self.folder / _CURVES, history)
+            _write(self.folder / _HISTORY, _table(history))
             record = {
                 "format": _FORMAT,
                 "dataset": self.dataset,
@@ -121,30 +118,42 @@ class Run:
                 "epochs": len(history.get("loss", ())),
                 **results,
             }
-            (self.folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        return note
+            _write(self.folder / _RECORD, json.dumps(record, indent=2) + "\n")
+            return _draw_curves(self.folder / _CURVES, history)
 
 
-def _write_history(file: Path, history: Mapping[str, Sequence[float]]) -> None:
-    """One row an epoch; the columns are epoch, from 1, then the sorted names."""
+def _interface(model: Sequential) -> tuple[Any, ...]:
+    """What `evaluate` and `predict` rely on: the shapes, and what is computed beside the output."""
+    compiled = model.get_compile_config() or {}
+    return (model.input_shape, model.output_shape, *map(compiled.get, ("loss", "loss_weights", "metrics", "weighted_metrics")))
+
+
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as stream:
+        stream.write(text.encode())
+
+
+def _table(history: Mapping[str, Sequence[float]]) -> str:
+    """CSV, one row an epoch; the columns are epoch, from 1, then the sorted names."""
     names = sorted(history)
-    with open(file, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["epoch", *names])
-        for epoch, values in enumerate(zip(*(history[name] for name in names), strict=True), 1):
-            writer.writerow([epoch, *values])
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["epoch", *names])
+    for epoch, values in enumerate(zip(*(history[name] for name in names), strict=True), 1):
+        writer.writerow([epoch, *values])
+    return text.getvalue()
 
 
 def _draw_curves(file: Path, history: Mapping[str, Sequence[float]]) -> str:
-    """The picture, or one line on why there is none."""
-    from tinycnn.utils.plotting import plot_history
-
+    """The picture, or one line on why there is none: it is not worth a run, whatever it stumbles over."""
     if not history:
         return f"{file.name} was left out: no epoch was finished"
     try:
+        from tinycnn.utils.plotting import plot_history
+
         plot_history(history, file)
-    except ModuleNotFoundError as error:
-        return f"{file.name} was left out: {error}"
+    except Exception as error:
+        return f"{file.name} was left out: {' '.join(str(error).split()) or type(error).__name__}"
     return ""
 
 

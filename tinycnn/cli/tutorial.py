@@ -15,11 +15,9 @@ from tinycnn.models import Sequential
 from tinycnn.optimizers import Adam
 from tinycnn.utils import to_categorical
 
-__all__ = ["INPUT_SHAPE", "build_model", "prepare", "scale", "split"]
+__all__ = ["build_model", "prepare", "scale", "split"]
 
 Array = NDArray[np.float32]
-
-INPUT_SHAPE = (None, 28, 28, 1)
 
 _VALIDATION_PART = 0.2
 _SPLIT_SEED = 13
@@ -27,7 +25,7 @@ _SPLIT_SEED = 13
 
 def build_model() -> Sequential:
     """Three blocks of Conv2D, LeakyReLU and MaxPooling2D, then two dense layers: 356,234 parameters, compiled."""
-    model = Sequential([Input(INPUT_SHAPE[1:])])
+    model = Sequential([Input((28, 28, 1))])
     for filters in (32, 64, 128):
         model.add(Conv2D(filters, (3, 3), padding="same"))
         model.add(LeakyReLU(negative_slope=0.1))
