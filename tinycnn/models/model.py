@@ -106,9 +106,9 @@ class Model(Trainer):
             self.optimizer.set_state(state["optimizer"])
 
     # ---- files
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
-        """Write the model whole, for `tinycnn.saving.load_model` or for Keras: see `tinycnn.saving.save_model`."""
-        files.save_model(self, filepath, overwrite, zipped)
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+        """Write the model whole, for `tinycnn.saving.load_model` or for Keras: see `tinycnn.saving.save_model`, also for `kwargs`."""
+        files.save_model(self, filepath, overwrite, zipped, **kwargs)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write all weights into a file, atomically: it holds the old weights or the new, never a part.
