@@ -5,7 +5,7 @@
     from tinycnn.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 
 The submodules follow Keras: `models`, `layers`, `losses`, `metrics`, `optimizers`, `callbacks`, `datasets`, `utils`, `ops`, `random`.
-They are imported when first named, so that ``import tinycnn`` costs little more than ``import numpy``.
+They are imported when first named: ``import tinycnn`` alone takes less time than ``import numpy``, and does not import it.
 """
 
 from __future__ import annotations
