@@ -225,6 +225,9 @@ Everywhere:
 - Random numbers are Philox's: the same seed gives other numbers than in Keras, and the same ones for any number of threads.
 - The state of metrics is float64, so a long epoch's mean keeps its digits.
 - A layer that is called on its own, without `training=`, does as in inference: it does not augment and drops nothing.
+- With several outputs, the list that `evaluate` returns is the loss, then the losses and then the metrics in the order of the model's
+  outputs (of a dict: of its sorted names), as `metrics_names` says; in Keras they come in the order of the dicts given to `compile`.
+- `save(include_optimizer=False)` leaves the optimizer's state out of `.keras` files, too; Keras 3.15.1 does so in `.h5` files only.
 - Bad input raises an error from `tinycnn.errors`, which is also a `ValueError`, `TypeError` or `RuntimeError`.
 """
 
