@@ -86,6 +86,11 @@ def _imports(tree: ast.AST) -> list[tuple[int, str]]:
     return found
 
 
+@pytest.mark.parametrize("path", _sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_can_be_read_at_a_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 500, "CONTRIBUTING.md says so: part it by its ideas"
+
+
 def test_every_module_has_a_floor() -> None:
     here = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in _sources()}
     assert here - set(FLOORS) == set()

@@ -1,9 +1,13 @@
-"""What `import tinycnn` loads: NumPy and a few small modules, nothing else."""
+"""What `import tinycnn` loads: a few small modules, not even NumPy."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+
+import pytest
+
+import tinycnn
 
 HEAVY = ("h5py", "rich", "pooch", "numba", "matplotlib", "scipy", "sklearn", "tinycnn.kernels._native")
 
@@ -15,7 +19,7 @@ def _loaded_by(statement: str) -> set[str]:
 
 def test_importing_the_package_is_light() -> None:
     loaded = _loaded_by("import tinycnn")
-    assert not loaded & set(HEAVY)
+    assert not loaded & {*HEAVY, "numpy"}
     assert len([m for m in loaded if m.startswith("tinycnn")]) <= 4
 
 
@@ -27,3 +31,21 @@ def test_importing_what_the_tutorial_needs_is_light() -> None:
 def test_tensors_have_their_operators_whatever_is_imported_first() -> None:
     for first in ("tinycnn.autograd.tensor", "tinycnn.autograd", "tinycnn.ops", "tinycnn.layers"):
         _loaded_by(f"import {first}; from tinycnn.autograd.tensor import Tensor; (Tensor([1.0]) + 1)[0]")
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("Initializer", "initializers"),
+        ("InputSpec", "layers"),
+        ("Layer", "layers"),
+        ("Loss", "losses"),
+        ("Metric", "metrics"),
+        ("Model", "models"),
+        ("Optimizer", "optimizers"),
+        ("Regularizer", "regularizers"),
+    ],
+)
+def test_the_bases_that_keras_has_at_its_top_level_are_here(name: str, module: str) -> None:
+    assert getattr(tinycnn, name) is getattr(getattr(tinycnn, module), name)
+    assert name in tinycnn.__all__

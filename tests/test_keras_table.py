@@ -48,6 +48,34 @@ def test_a_name_without_a_verdict_is_found(table: ModuleType, monkeypatch: pytes
     assert [line.partition(":")[0] for line in table.problems()] == ["layers.Conv2000D", "layers.Conv2D", "losses.gone"]
 
 
+def test_every_module_of_keras_has_a_section_or_a_row(table: ModuleType) -> None:
+    keras = pytest.importorskip("keras")
+    names = table.read_names()["names"]
+    modules = {name for name, value in vars(keras).items() if isinstance(value, ModuleType) and name not in {"src"} and name[0] != "_"}
+    assert modules == {name for name in modules if (name in names) != (name in names[""])}
+    assert {name for name in dir(keras) if name[0] != "_"} - modules - {"src"} <= set(names[""])
+
+
+def test_what_no_all_names_is_not_there(table: ModuleType) -> None:
+    assert table.verdict("ops", "more_math", {}, {}, {}) == ("", "")
+    assert table.verdict("", "importlib", {}, {}, {}) == ("", "")
+
+
+def test_a_module_is_no_function(table: ModuleType) -> None:
+    assert table.verdict("", "errors", {}, {}, {}) == ("differs", "is a module")
+    assert table.verdict("ops", "relu", ["relu"], {}, {}) == ("differs", "is no module")
+
+
+def test_what_is_in_a_module_without_a_section_is_compared(table: ModuleType) -> None:
+    assert table.verdict("optimizers", "legacy", ["Adam", "SGD"], {}, {}) == ("same", "")
+    assert table.verdict("optimizers", "legacy", ["Adam", "Adem"], {}, {}) == ("differs", "no `Adem`")
+
+
+def test_a_note_counts_for_a_second_path(table: ModuleType) -> None:
+    assert table.verdict("ops.nn", "ctc_loss", {}, {"ops.ctc_loss": "why"}, {}) == ("absent", "why")
+    assert table.verdict("ops.linalg", "norm", {}, {}, {"ops.norm": "how"})[1].startswith("how")
+
+
 def test_differences_of_arguments(table: ModuleType) -> None:
     keras = {"a": None, "b": "1", "c": "(2, 2)", "d": "'Zeros'", "name": "'x'"}
     assert table.compare(keras, {"a": None, "b": "1", "c": "2", "d": "'zeros'", "name": "None"}) == ([], [])
@@ -63,5 +91,5 @@ def test_the_list_of_names_is_that_of_keras(table: ModuleType) -> None:
         pytest.skip(f"the table is of Keras {version}, installed is {keras.__version__}")
     listed, found = table.read_names()["names"], json.loads(table.names_of_keras())["names"]
     for names in (listed, found):
-        names["optimizers"]["Optimizer"] = None  # its signature depends on Keras's backend
+        names["optimizers"]["Optimizer"] = names[""]["Optimizer"] = names[""]["Variable"] = None  # these depend on Keras's backend
     assert listed == found, f"{REMEDY} --update"

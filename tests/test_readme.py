@@ -34,3 +34,17 @@ def test_the_python_in_the_readme_compiles(readme):
     assert blocks
     for block in blocks:
         compile(block, "README.md", "exec")
+
+
+def test_every_script_of_the_benchmarks_is_on_their_page():
+    folder = ROOT / "benchmarks"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    scripts = [path for path in (*folder.glob("*.py"), *folder.glob("faults/*.py")) if "__main__" in path.read_text(encoding="utf-8")]
+    missing = [str(path.relative_to(folder)) for path in (*scripts, *folder.glob("*.sh")) if path.name not in page]
+    assert missing == []
+
+
+def test_the_table_of_faults_names_its_scripts():
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+\.py)`:", page))
+    assert named == {path.name for path in (ROOT / "benchmarks" / "faults").glob("*.py")}

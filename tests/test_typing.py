@@ -79,6 +79,8 @@ REVEALED = {
     "tinycnn.regularizers.L2(0.1)": "L2",
     "tinycnn.activations.relu": "negative_slope: float",
     "tinycnn.ops.image.resize": "-> tinycnn.autograd.tensor.Tensor",
+    "tinycnn.ops.nn.silu": "-> tinycnn.autograd.tensor.Tensor",
+    "tinycnn.ops.numpy.sum": "-> tinycnn.autograd.tensor.Tensor",
     "tinycnn.use_backend": "name: str",
     "tinycnn.config.floatx()": "str",
     "tinycnn.saving.load_model": "-> tinycnn.models.model.Model",

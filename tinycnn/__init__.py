@@ -5,7 +5,7 @@
     from tinycnn.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 
 The submodules follow Keras: `models`, `layers`, `losses`, `metrics`, `optimizers`, `callbacks`, `datasets`, `utils`, `ops`, `random`.
-They are imported when first named, so that ``import tinycnn`` costs little more than ``import numpy``.
+They are imported when first named: ``import tinycnn`` alone takes less time than ``import numpy``, and does not import it.
 """
 
 from __future__ import annotations
@@ -41,15 +41,27 @@ if TYPE_CHECKING:
         wrappers,
     )
     from tinycnn.autograd import Tensor, Variable, no_grad
+    from tinycnn.initializers import Initializer
     from tinycnn.kernels.select import available_backends, backend, get_num_threads, set_num_threads, show_config, use_backend
-    from tinycnn.layers import Input, KerasTensor
+    from tinycnn.layers import Input, InputSpec, KerasTensor, Layer
+    from tinycnn.losses import Loss
+    from tinycnn.metrics import Metric
     from tinycnn.models import Model, Sequential
     from tinycnn.ops import from_dlpack
+    from tinycnn.optimizers import Optimizer
+    from tinycnn.regularizers import Regularizer
 
 __all__ = [
+    "Initializer",
     "Input",
+    "InputSpec",
     "KerasTensor",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Tensor",
     "Variable",
@@ -88,9 +100,16 @@ __all__ = [
 
 #: Where the names live that are not submodules.
 _HOMES = {
+    "Initializer": "tinycnn.initializers",
     "Input": "tinycnn.layers",
+    "InputSpec": "tinycnn.layers",
     "KerasTensor": "tinycnn.layers",
+    "Layer": "tinycnn.layers",
+    "Loss": "tinycnn.losses",
+    "Metric": "tinycnn.metrics",
     "Model": "tinycnn.models",
+    "Optimizer": "tinycnn.optimizers",
+    "Regularizer": "tinycnn.regularizers",
     "Sequential": "tinycnn.models",
     "Tensor": "tinycnn.ops",  # through ops, which gives Tensor its operators
     "Variable": "tinycnn.ops",

@@ -12,9 +12,19 @@ from typing import Any
 from tinycnn.config import epsilon, floatx, image_data_format, set_floatx
 from tinycnn.kernels.select import backend
 from tinycnn.layers.symbolic import is_keras_tensor
+from tinycnn.utils.numerical import standardize_dtype
 from tinycnn.utils.session import clear_session
 
-__all__ = ["backend", "clear_session", "epsilon", "floatx", "image_data_format", "is_keras_tensor", "set_floatx"]
+__all__ = [
+    "backend",
+    "clear_session",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_keras_tensor",
+    "set_floatx",
+    "standardize_dtype",
+]
 
 
 class _Called(ModuleType):

@@ -573,3 +573,19 @@ def test_an_argument_that_is_not_plain_needs_an_attribute() -> None:
         Around(layers.Dense(2)).get_config()
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'inner'"):
         Around()
+
+
+def test_the_one_dtype_has_all_of_keras_names() -> None:
+    layer = Dense(2, dtype="float64", name="d")
+    assert (layer.dtype, layer.compute_dtype, layer.variable_dtype) == ("float64",) * 3
+    layer.build((None, 3))
+    assert layer.kernel.dtype == layer.variable_dtype
+    with pytest.raises(AttributeError):
+        layer.compute_dtype = "float32"  # type: ignore[misc]
+
+
+def test_the_path_of_a_layer_begins_those_of_its_weights() -> None:
+    layer = Dense(2, name="d")
+    layer.build((None, 3))
+    assert layer.path == "d"
+    assert [weight.path for weight in layer.weights] == [f"{layer.path}/kernel", f"{layer.path}/bias"]

@@ -54,6 +54,38 @@ def test_a_model_that_was_never_compiled(tmp_path: Path) -> None:
     assert not load_model(tmp_path / "m.keras", compile=False).compiled
 
 
+def test_the_state_of_the_optimizer_can_be_left_out(tmp_path: Path) -> None:
+    model = trained()
+    with_state, without = tmp_path / "with.keras", tmp_path / "without.keras"
+    model.save(with_state)
+    model.save(without, include_optimizer=False)
+    assert without.stat().st_size < with_state.stat().st_size
+    loaded = load_model(without)
+    assert loaded.compiled
+    assert (loaded.optimizer.iterations, load_model(with_state).optimizer.iterations) == (0, 2)
+    np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+def test_without_its_optimizer_a_model_of_keras_2s_format_is_not_compiled(tmp_path: Path) -> None:
+    model = trained()
+    save_model(model, tmp_path / "m.h5", include_optimizer=False)
+    loaded = load_model(tmp_path / "m.h5")
+    assert not loaded.compiled
+    np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+    keras = pytest.importorskip("keras")
+    assert not keras.saving.load_model(tmp_path / "m.h5").compiled
+
+
+def test_save_format_is_told_by_the_ending(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"save_format.*ending") as caught:
+        network().save(tmp_path / "m.h5", save_format="tf")
+    assert caught[0].filename == __file__
+    assert load_model(tmp_path / "m.h5")
+    with pytest.raises(ArgumentError, match="filepath"):
+        network().save(tmp_path / "m", save_format="tf")
+    network().save(tmp_path / "m.keras", save_format=None)
+
+
 def test_what_is_frozen_stays_frozen(tmp_path: Path) -> None:
     model = network()
     model.layers[0].trainable = False

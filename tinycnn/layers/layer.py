@@ -104,6 +104,22 @@ class Layer(WeightHolder):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
+    # ---- names of Keras for what layers have once here
+    @property
+    def compute_dtype(self) -> str:
+        """The same as `dtype`: weights and computation have one."""
+        return self.dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The same as `dtype`: weights and computation have one."""
+        return self.dtype
+
+    @property
+    def path(self) -> str:
+        """What the paths of the layer's weights begin with: its name, without those of the models around it."""
+        return self.name
+
     # ---- what a layer computes
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, (None, ...) with the batch; called before the first `call`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "load_weights", "model_from_json", "model_to_json", "save_model", "save_weights"]
 
 
-def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
+def save_model(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    *,
+    include_optimizer: bool = True,
+    save_format: str | None = None,
+) -> None:
     """Write a model whole: layers, weights, and if it is compiled also optimizer, loss, metrics and the state of the optimizer.
 
     Args:
@@ -32,6 +41,9 @@ def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = T
         filepath: ends in ".keras" (Keras 3's archive) or in ".h5" or ".hdf5" (the format of Keras 2).
         overwrite: False refuses to replace a file.
         zipped: must be True or None: folders are not written.
+        include_optimizer: False leaves the state of the optimizer out: the model that is loaded begins with a fresh one. In the format of
+            Keras 2, loss and metrics go with it, as in Keras, and the model that is loaded is not compiled.
+        save_format: an argument of Keras 2, which means nothing: the ending of `filepath` says it. Giving one warns.
 
     Raises:
         ArgumentError: filepath ends differently, or exists and may not be overwritten.
@@ -47,8 +59,12 @@ def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = T
     if not overwrite and os.path.exists(path):
         raise ArgumentError(f"filepath {path!r} exists, and overwrite is False")
     model.require_weights("save")
-    optimizer = _built_optimizer(model)
+    if save_format:
+        warnings.warn(f"save_format={shown(save_format)} means nothing: the ending of filepath says the format", stacklevel=3)
+    optimizer = _built_optimizer(model) if include_optimizer else None
     config = _to_config(model)
+    if not include_optimizer and not path.endswith(".keras"):
+        config.pop("compile_config", None)
     if path.endswith(".keras"):
         write_archive(path, config, keras_weights.written_weights(model, optimizer))
     else:

@@ -106,9 +106,9 @@ class Model(Trainer):
             self.optimizer.set_state(state["optimizer"])
 
     # ---- files
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
-        """Write the model whole, for `tinycnn.saving.load_model` or for Keras: see `tinycnn.saving.save_model`."""
-        files.save_model(self, filepath, overwrite, zipped)
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+        """Write the model whole, for `tinycnn.saving.load_model` or for Keras: see `tinycnn.saving.save_model`, also for `kwargs`."""
+        files.save_model(self, filepath, overwrite, zipped, **kwargs)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write all weights into a file, atomically: it holds the old weights or the new, never a part.
@@ -188,19 +188,27 @@ class Model(Trainer):
     def summary(
         self,
         line_length: int | None = None,
+        positions: Sequence[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Print the layers, their output shapes and numbers of parameters.
 
         Args:
             line_length: characters in a line; default 80, or 98 where connections are shown.
+            positions: where the columns end, but for that of `show_trainable`: as fractions of the line or in characters.
             print_fn: gets the text instead of stdout.
             expand_nested: show the layers of nested models, too.
             show_trainable: add a column that says whether a layer is trainable.
+            layer_range: two names of layers, or regular expressions that they begin with: the rows from the first layer that the one
+                matches to the last that the other does. The totals are those of the whole model.
+
+        Raises:
+            ArgumentError: positions or layer_range do not fit the table.
         """
-        print_summary(self, line_length, print_fn, expand_nested, show_trainable)
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
 
 def _replace_base(cls: type, base: type) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
+import math
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tinycnn.errors import DTypeError, NotBuiltError
+from tinycnn.errors import ArgumentError, DTypeError, NotBuiltError, shown
 from tinycnn.layers import Operation
 from tinycnn.models.graph import places
 
@@ -18,7 +21,13 @@ __all__ = ["print_summary"]
 
 
 def print_summary(
-    model: Model, line_length: int | None, print_fn: Callable[[str], Any] | None, expand_nested: bool, show_trainable: bool
+    model: Model,
+    line_length: int | None,
+    positions: Sequence[float] | None,
+    print_fn: Callable[[str], Any] | None,
+    expand_nested: bool,
+    show_trainable: bool,
+    layer_range: Sequence[str] | None,
 ) -> None:
     """Print `model`; the arguments are those of `Model.summary`."""
     if line_length is not None and (isinstance(line_length, bool) or not isinstance(line_length, int)):
@@ -28,16 +37,22 @@ def print_summary(
     from rich.markup import escape
     from rich.table import Table
 
+    layers = _in_range(list(model.operations if hasattr(model, "operations") else model.layers), layer_range)
     connected = _connections(model)
-    table = Table(box=HEAVY_HEAD, width=line_length or (98 if connected else 80), show_lines=True, header_style="bold")
-    table.add_column("Layer (type)", ratio=40)
-    table.add_column("Output Shape", ratio=32)
-    table.add_column("Param #", ratio=18, justify="right")
-    if connected:
-        table.add_column("Connected to", ratio=30)
+    ratios = [40, 32, 18, *([30] if connected else [])] if positions is None else _shares(positions, 4 if connected else 3)
     if show_trainable:
-        table.add_column("Trainable", ratio=12, justify="center")
-    for layer, depth in _rows(model, expand_nested):
+        ratios.append(12 if positions is None else round(sum(ratios) / 9))
+    table = Table(box=HEAVY_HEAD, width=line_length or (98 if connected else 80), show_lines=True, header_style="bold")
+    heads = [
+        "Layer (type)",
+        "Output Shape",
+        "Param #",
+        *(["Connected to"] if connected else []),
+        *(["Trainable"] if show_trainable else []),
+    ]
+    for head, ratio in zip(heads, ratios, strict=True):
+        table.add_column(head, ratio=ratio, justify={"Param #": "right", "Trainable": "center"}.get(head, "left"))  # type: ignore[arg-type]
+    for layer, depth in _rows(layers, expand_nested):
         cells = [f"{'  ' * depth}{layer.name} ({_kind(layer)})", _shape(layer), _params(layer)]
         if connected:
             cells.append(", ".join(connected.get(id(layer), ())) or "-")
@@ -55,12 +70,39 @@ def print_summary(
         print_fn(stream.getvalue())  # type: ignore[union-attr]
 
 
-def _rows(model: Any, expand_nested: bool, depth: int = 0) -> Iterator[tuple[Any, int]]:
+def _shares(positions: Sequence[float], columns: int) -> list[int]:
+    """What of a line each column takes, from where they end: in characters, or as fractions."""
+    try:
+        ends = [0.0, *map(float, positions)]
+    except (TypeError, ValueError):
+        ends = []
+    if len(ends) != columns + 1 or not all(a < b < math.inf for a, b in itertools.pairwise(ends)):
+        raise ArgumentError(f"positions must be {columns} growing numbers > 0, where the columns end, got {shown(positions)}")
+    return [max(1, round(1000 * (b - a) / ends[-1])) for a, b in itertools.pairwise(ends)]
+
+
+def _in_range(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
+    """From the first layer whose name matches one pattern to the last one that matches the other, whichever stands first."""
+    if layer_range is None:
+        return layers
+    if not isinstance(layer_range, (list, tuple)) or len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
+        raise ArgumentError(f"layer_range must be two names of layers, or patterns of names, got {shown(layer_range)}")
+    try:
+        first, last = ([i for i, layer in enumerate(layers) if re.match(name, layer.name)] for name in layer_range)
+    except re.error as error:
+        raise ArgumentError(f"layer_range {layer_range} holds no pattern: {error}") from None
+    if not first or not last:
+        raise ArgumentError(f"layer_range {layer_range} matches none of {', '.join(layer.name for layer in layers)}")
+    start, end = (min(first), max(last)) if min(first) <= max(last) else (min(last), max(first))
+    return layers[start : end + 1]
+
+
+def _rows(layers: Sequence[Any], expand_nested: bool, depth: int = 0) -> Iterator[tuple[Any, int]]:
     """(layer or operation, how deep it is nested)."""
-    for layer in model.operations if hasattr(model, "operations") else model.layers:
+    for layer in layers:
         yield layer, depth
         if expand_nested and hasattr(layer, "layers"):
-            yield from _rows(layer, expand_nested, depth + 1)
+            yield from _rows(getattr(layer, "operations", layer.layers), expand_nested, depth + 1)
 
 
 def _kind(layer: Any) -> str:

@@ -1,16 +1,22 @@
-"""The public functions on Tensors, under the names and signatures of `keras.ops`."""
+"""The public functions on Tensors, under the names and signatures of `keras.ops`.
+
+`nn`, `numpy` and `linalg` are second paths to them, as in Keras; what is in `image` has only that one.
+"""
 
 from tinycnn.autograd import Tensor, Variable
 from tinycnn.ops import (
     activation,
     array,
+    crossentropy,
     elementary,
     image,
+    linalg,
     math,
     more_arrays,
     more_math,
     nn,
     normalization,
+    numpy,
     operators,
     patches,
     products,
@@ -33,13 +39,13 @@ from tinycnn.ops.convert import (
     size,
     stop_gradient,
 )
+from tinycnn.ops.crossentropy import *  # noqa: F403
 from tinycnn.ops.custom import custom_gradient
 from tinycnn.ops.elementary import *  # noqa: F403
 from tinycnn.ops.image_filters import psnr
 from tinycnn.ops.math import *  # noqa: F403
 from tinycnn.ops.more_arrays import *  # noqa: F403
 from tinycnn.ops.more_math import *  # noqa: F403
-from tinycnn.ops.nn import *  # noqa: F403
 from tinycnn.ops.normalization import *  # noqa: F403
 from tinycnn.ops.patches import *  # noqa: F403
 from tinycnn.ops.products import *  # noqa: F403
@@ -60,18 +66,21 @@ __all__ = [
     "from_dlpack",
     "image",
     "is_tensor",
+    "linalg",
     "ndim",
+    "nn",
+    "numpy",
     "psnr",
     "shape",
     "size",
     "stop_gradient",
     *activation.__all__,
     *array.__all__,
+    *crossentropy.__all__,
     *elementary.__all__,
     *math.__all__,
     *more_arrays.__all__,
     *more_math.__all__,
-    *nn.__all__,
     *normalization.__all__,
     *patches.__all__,
     *products.__all__,
@@ -86,4 +95,6 @@ for _name in __all__:
 for _name in image.__all__:
     if callable(getattr(image, _name)):
         setattr(image, _name, drawable(getattr(image, _name)))
+for _path in (nn, numpy, linalg):
+    vars(_path).update((_name, globals()[_name]) for _name in _path.__all__)
 operators.install()

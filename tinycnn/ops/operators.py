@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from tinycnn.autograd.tensor import Tensor
 from tinycnn.errors import ArgumentError
-from tinycnn.ops import array, convert, math, nn
+from tinycnn.ops import activation, array, convert, math
 from tinycnn.ops.symbolic import drawable
 
 __all__ = ["OPERATORS", "install"]
@@ -108,10 +108,10 @@ def install() -> None:
     for name in ("exp", "log", "sqrt", "abs", "square"):
         methods[name] = getattr(math, name)
     for name in ("relu", "sigmoid", "tanh", "softmax"):
-        methods[name] = getattr(nn, name)
+        methods[name] = getattr(activation, name)
     for name, function in methods.items():
         setattr(Tensor, name, function)
     for name in vars(math):
         if isinstance(getattr(np, name, None), np.ufunc):
             Tensor.ufuncs[getattr(np, name).__name__] = drawable(getattr(math, name))
-    Tensor.ufuncs["tanh"] = drawable(nn.tanh)
+    Tensor.ufuncs["tanh"] = drawable(activation.tanh)

@@ -18,7 +18,7 @@ from tinycnn import config, random
 from tinycnn.autograd.tensor import Tensor
 from tinycnn.checks import check_int, check_number
 from tinycnn.errors import ArgumentError, DTypeError, ShapeError, shown
-from tinycnn.ops import array, nn
+from tinycnn.ops import activation, array
 from tinycnn.ops.convert import TensorLike, as_dtype, convert_to_numpy, convert_to_tensor, integers
 from tinycnn.ops.math import multiply
 from tinycnn.random import SeedGenerator
@@ -175,8 +175,8 @@ def mask_shape(noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 def dropped(inputs: Tensor, rate: float, mask: tuple[int, ...], bits: int) -> Tensor:
     """`dropout` with a mask of shape `mask` that follows from a 64-bit seed."""
     if mask == inputs.shape:
-        return nn.dropout(inputs, rate, bits)
-    return multiply(inputs, nn.dropout(array.ones(mask, inputs.dtype), rate, bits))
+        return activation.dropout(inputs, rate, bits)
+    return multiply(inputs, activation.dropout(array.ones(mask, inputs.dtype), rate, bits))
 
 
 def _sizes(shape: Any) -> tuple[int, ...]:
