@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import threading
@@ -98,8 +97,6 @@ class Layer(WeightHolder):
             cls._takes_mask = "mask" in cls._signature.parameters
         if "build" in vars(cls):
             cls.build = _building(cls.build)  # type: ignore[method-assign]
-        if "__init__" in vars(cls) and not cls.__module__.startswith("tinycnn."):
-            cls.__init__ = _remembering(cls.__init__)  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -346,17 +343,6 @@ class Layer(WeightHolder):
             return []
         return [ops.sum(part) if part.ndim else part for layer in self.walk() for part in losses.get(layer, ())]
 
-    def _argument_names(self) -> list[str]:
-        names = super()._argument_names()
-        if "_given" not in vars(self):
-            return names
-        own = inspect.signature(type(self).__init__).parameters  # what it passes on to classes above, and they keep nowhere, it knows
-        return [name for name in names if name in own or hasattr(self, name)]
-
-    def _argument(self, name: str) -> Any:
-        given = vars(self).get("_given", {})
-        return given[name] if name in given and not hasattr(self, name) else super()._argument(name)
-
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if self.activity_regularizer is not None:  # layers that name the argument write None, too, as in Keras
@@ -406,28 +392,6 @@ class Layer(WeightHolder):
 def _first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The first argument, which `input_spec` is about."""
     return args[0] if args else next(iter(kwargs.values()), None)
-
-
-def _remembering(init: Callable[..., None]) -> Callable[..., None]:
-    """`__init__` of a user's class, whose plain arguments are kept for `get_config`, as in Keras: there for what no attribute keeps."""
-
-    @functools.wraps(init)
-    def wrapper(self: Layer, /, *args: Any, **kwargs: Any) -> None:
-        if "_given" not in vars(self):  # else a class below has kept its own
-            with contextlib.suppress(TypeError):  # they do not fit: the call itself tells
-                given = inspect.signature(init).bind(self, *args, **kwargs)
-                given.apply_defaults()
-                vars(self)["_given"] = {name: value for name, value in given.arguments.items() if _is_plain(value)}
-        init(self, *args, **kwargs)
-
-    return wrapper
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a value can stand in a config as it is."""
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _building(build: Callable[..., None]) -> Callable[..., None]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tinycnn import constraints, initializers, ops, regularizers
 from tinycnn.autograd import Tensor, Variable
 from tinycnn.errors import DTypeError, NotBuiltError, ShapeError
+from tinycnn.layers.arguments import ArgumentKeeper
 from tinycnn.saving import budget
-from tinycnn.saving.configurable import Configurable
 
 if TYPE_CHECKING:
     from tinycnn.layers.layer import Layer
@@ -55,7 +55,7 @@ class MadeByBuild:
         raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r}")
 
 
-class WeightHolder(Configurable):
+class WeightHolder(ArgumentKeeper):
     """The half of a `Layer` that keeps weights.
 
     Args:

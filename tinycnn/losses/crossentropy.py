@@ -15,7 +15,7 @@ from tinycnn.autograd import Tensor
 from tinycnn.losses.loss import LossFunctionWrapper, Reduction
 from tinycnn.losses.settings import check_setting
 from tinycnn.losses.targets import align, class_numbers, like_output, one_hot_rows, takes
-from tinycnn.ops import nn
+from tinycnn.ops import crossentropy
 from tinycnn.ops.convert import TensorLike, convert_to_numpy, floats, integers
 from tinycnn.registry import register
 
@@ -64,7 +64,7 @@ def categorical_crossentropy(
     y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + label_smoothing / y_true.shape[axis]
-    return nn.categorical_crossentropy(y_true, y_pred, from_logits, axis)
+    return crossentropy.categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 
 @register("loss")
@@ -87,10 +87,10 @@ def sparse_categorical_crossentropy(
     """
     y_pred, from_logits = logits_if_known(y_pred, from_logits, "softmax", axis)
     if ignore_class is None:
-        return nn.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
+        return crossentropy.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     labels = integers(convert_to_numpy(y_true), "y_true")
     counted = labels != ignore_class
-    values = nn.sparse_categorical_crossentropy(labels * counted, y_pred, from_logits, axis)
+    values = crossentropy.sparse_categorical_crossentropy(labels * counted, y_pred, from_logits, axis)
     return ops.where(counted.reshape(values.shape), values, 0.0)
 
 
