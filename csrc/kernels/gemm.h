@@ -160,23 +160,46 @@ static int one_row_chunk(void *context, int64_t chunk) {
     return TC_OK;
 }
 
+// ---- which of these ways
+typedef enum {
+    ONE_ROW,
+    PARTS_OF_K,     // each packs its part of b
+    PACKED_PIECES,  // a chunk packs the panels of b that it uses
+    SHORT_SUM,      // a chunk copies its columns of a
+    PLAIN,          // b as it lies, or packed before
+} gemm_way;
+
+// Whether the rows of b serve as they are.
+static bool reads_b(int transpose_b, int64_t m, int64_t n) { return !transpose_b && (m <= GEMM_ROWS || n <= MAX_VECTORS * VLEN); }
+
+// Of c, for a chunk: as many for each thread. No sum depends on it.
+static int64_t rows_of_chunk(int64_t m, int64_t panels) {
+    const int64_t fewest = ceil_div(m, min_i64(GEMM_ROWS_MAX, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
+    const int64_t threads = tc_num_threads(), chunks = fewest < threads ? fewest : ceil_div(fewest, threads) * threads;
+    return min_i64(m, whole_vectors(ceil_div(m, chunks)));
+}
+
+static gemm_way gemm_way_of(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k) {
+    const int64_t panels = operand_panels(n);
+    const bool few_rows = k > 0 && m <= GEMM_ROWS_MAX && !reads_b(transpose_b, m, n);
+    if (m == 1 && !transpose_b) return ONE_ROW;
+    if (few_rows && panels <= PANELS_MAX && k >= K_PARTS * PIECE) return PARTS_OF_K;
+    if (few_rows && panels >= GEMM_CHUNKS / 4) return PACKED_PIECES;
+    const bool is_short = transpose_a && k > 0 && k <= SHORT && ceil_div(m, rows_of_chunk(m, panels)) >= GEMM_CHUNKS / 4;
+    return is_short ? SHORT_SUM : PLAIN;
+}
+
 static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const real *a, const real *b, const real *start,
                       real *c) {
     if (m == 0 || n == 0) return TC_OK;
-    if (m == 1 && !transpose_b) {
+    const gemm_way way = gemm_way_of(transpose_a, transpose_b, m, n, k);
+    if (way == ONE_ROW) {
         one_row_job row = {n, k, a, b, start, c};
         return tc_parallel_for(ceil_div(n, WIDE * VLEN), one_row_chunk, &row);
     }
-    const bool direct = !transpose_b && (m <= GEMM_ROWS || n <= MAX_VECTORS * VLEN);
-    const int64_t panels = operand_panels(n);
-    const bool few_rows = !direct && k > 0 && m <= GEMM_ROWS_MAX;
-    const bool in_parts = few_rows && panels <= PANELS_MAX && k >= K_PARTS * PIECE;
-    const bool packing = in_parts || (few_rows && panels >= GEMM_CHUNKS / 4);
-    const int64_t panels_per_chunk = in_parts ? panels : min_i64(PANELS_MAX, ceil_div(panels, 4));
-    const int64_t fewest = ceil_div(m, min_i64(GEMM_ROWS_MAX, GEMM_ROWS * ceil_div(m * panels, GEMM_ROWS * GEMM_CHUNKS)));
-    const int64_t threads = tc_num_threads(), row_chunks = fewest < threads ? fewest : ceil_div(fewest, threads) * threads;
-    const int64_t rows = packing ? m : min_i64(m, whole_vectors(ceil_div(m, row_chunks)));  // as many for each thread; no sum depends on it
-    const int64_t n_runs = ceil_div(k, RUN_MAX), room = in_parts ? K_PARTS * m * n : packing ? 0 : operand_room(direct, k, n);
+    const bool in_parts = way == PARTS_OF_K, in_pieces = in_parts || way == PACKED_PIECES, direct = reads_b(transpose_b, m, n);
+    const int64_t panels = operand_panels(n), rows = in_pieces ? m : rows_of_chunk(m, panels), n_runs = ceil_div(k, RUN_MAX);
+    const int64_t room = in_parts ? K_PARTS * m * n : in_pieces ? 0 : operand_room(direct, k, n);
     const size_t bytes = sizeof(run) * (size_t)n_runs + sizeof(int64_t) * (size_t)(2 * rows) + sizeof(real) * (size_t)room;
     char *scratch = tc_shared_scratch(bytes);
     if (!scratch) return TC_NO_MEMORY;
@@ -190,19 +213,20 @@ static int product_of(int transpose_a, int transpose_b, int64_t m, int64_t n, in
         .m = m,
         .rows = rows,
         .a_row_step = transpose_a ? 1 : k,
-        .panels = packing ? panels_per_chunk : 1,
+        .panels = way == PACKED_PIECES ? min_i64(PANELS_MAX, ceil_div(panels, 4))
+                  : in_parts           ? panels
+                                       : 1,
         .k_part = in_parts ? ceil_div(k, K_PARTS) : k,
         .parts = in_parts ? packed : NULL,
         .transpose_b = transpose_b,
     };
     job.product.n_runs = append_run(runs, 0, 0, k, job.product.a_step);
     for (int64_t i = 0; i < rows; i++) a_row[i] = i * job.a_row_step, c_row[i] = i * n;
-    const bool is_short = transpose_a && !packing && k > 0 && k <= SHORT && ceil_div(m, rows) >= GEMM_CHUNKS / 4;
-    int status = room && !packing ? tc_parallel_for(n_runs * panels, gemm_pack, &job) : TC_OK;
-    if (status == TC_OK && packing)
-        status = tc_parallel_for(ceil_div(k, job.k_part) * ceil_div(panels, job.panels), gemm_packing_chunk, &job);
-    else if (status == TC_OK && is_short) status = tc_parallel_for(ceil_div(m, rows), gemm_short_chunk, &job);
-    else if (status == TC_OK) status = tc_parallel_for(ceil_div(m, rows) * ceil_div(panels, job.panels), gemm_chunk, &job);
+    const int64_t row_chunks = ceil_div(m, rows), panel_chunks = ceil_div(panels, job.panels);
+    int status = room && !in_pieces ? tc_parallel_for(n_runs * panels, gemm_pack, &job) : TC_OK;
+    if (status == TC_OK && in_pieces) status = tc_parallel_for(ceil_div(k, job.k_part) * panel_chunks, gemm_packing_chunk, &job);
+    else if (status == TC_OK && way == SHORT_SUM) status = tc_parallel_for(row_chunks, gemm_short_chunk, &job);
+    else if (status == TC_OK) status = tc_parallel_for(row_chunks * panel_chunks, gemm_chunk, &job);
     if (status == TC_OK && in_parts) status = tc_parallel_for(m, gemm_add_parts, &job);
     tc_free_shared_scratch(scratch, bytes);
     return status;

@@ -189,6 +189,8 @@ def test_an_array_beyond_all_memory_is_a_memory_error(kernels):
         kernels.empty((2**46,), np.float32)
     with pytest.raises(MemoryError):
         kernels.matmul(np.ones((2**24, 1), np.float32), np.ones((1, 2**24), np.float32))
+    with pytest.raises(MemoryError, match="no memory for an array of 18446744073709551616 bytes"):
+        kernels.matmul(np.ones((2**31, 0), np.float32), np.ones((0, 2**31), np.float32))
     assert native.allocator_stats()["bytes_in_use"] == before
 
 

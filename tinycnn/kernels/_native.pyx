@@ -6,6 +6,7 @@ API since Python 3.11) rather than typed memoryviews, which cost a microsecond e
 that an operand is as large as the geometry says, so that a mistake above cannot become a write outside of an array.
 """
 
+import sys
 import weakref
 
 import numpy as np
@@ -41,6 +42,8 @@ def empty(shape, dtype):
     cdef object size = dtype.itemsize
     for n in shape:
         size *= n
+    if size > sys.maxsize:
+        raise MemoryError(f"no memory for an array of {size} bytes")
     return np.ndarray(shape, dtype, Buffer(size))
 
 
