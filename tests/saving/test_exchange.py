@@ -309,6 +309,8 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"initial_accumulator_value": 0.3}),
     ("Adadelta", {"learning_rate": 1.0}),
     ("Adafactor", {"learning_rate": 0.3}),
+    ("Adafactor", {"learning_rate": 0.3, "use_ema": True, "ema_momentum": 0.5}),
+    ("Adafactor", {"learning_rate": 0.3, "gradient_accumulation_steps": 2}),
     ("Lamb", {"learning_rate": 0.01}),
     ("Lion", {"learning_rate": 0.01}),
     ("Ftrl", {"learning_rate": 0.1}),
