@@ -60,7 +60,11 @@ def read_all_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return {info.filename.removesuffix(".npy"): _read_stored(archive, info) for info in archive.infolist()}
+                infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+                stored = sum(info.file_size for info in archive.infolist())
+                if len(infos) < len(archive.infolist()) or stored > os.fstat(file.fileno()).st_size:  # members may lie in each other
+                    raise DataError("arrays are in it twice, or are larger than the file")
+                return {name: _read_stored(archive, info) for name, info in infos.items()}
         except DAMAGE as error:
             raise DataError(f"{os.fspath(path)}: damaged ({type(error).__name__}: {error})") from None
 
