@@ -232,7 +232,13 @@ X = values((12, 8, 8, 1), 1)
 KINDS = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
 PLACES = values((12, 2), 3)
 
+
 #: Function that makes the model, x, y, and the loss.
+def not_ascii() -> Model:
+    names = [*(f"größe_{i}" for i in range(9)), "long_" * 400]
+    return Sequential([Input((8, 8, 1)), Flatten(), *(Dense(3, name=name) for name in names)])
+
+
 MODELS: dict[str, tuple[Callable[[], Model], Any, Any, Any]] = {
     "stack": (stack, X, KINDS, "categorical_crossentropy"),
     "nested": (nested, X, KINDS, "categorical_crossentropy"),
@@ -240,6 +246,7 @@ MODELS: dict[str, tuple[Callable[[], Model], Any, Any, Any]] = {
     "shared": (shared, [X, X[::-1].copy()], KINDS, "categorical_crossentropy"),
     "with ops": (with_ops, X, KINDS, "categorical_crossentropy"),
     "two outputs": (two_outputs, X, [KINDS, PLACES], ["categorical_crossentropy", "mse"]),
+    "names that are not ASCII": (not_ascii, X, KINDS, "mse"),
     "by name": (by_name, {"a": X, "b": X[::-1].copy()}, {"y": KINDS, "z": PLACES}, {"y": "categorical_crossentropy", "z": "mse"}),
 }
 

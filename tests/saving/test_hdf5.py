@@ -65,6 +65,31 @@ def test_many_members_make_a_tree() -> None:
     assert [int(root.dataset(f"d{i}").read()[0]) for i in (0, 1, 150, 299)] == [0, 1, 150, 299]
 
 
+@pytest.mark.parametrize("count", [1, 8, 9, 40, 3000])
+def test_names_that_are_not_ascii(count: int) -> None:
+    names = [f"größe_{i}" for i in range(count)]
+    root = read_hdf5(written(lambda file: [file.create_dataset(f"é/{name}", data=[i]) for i, name in enumerate(names)]))
+    assert root.keys() == ["é"]
+    group = root.group("é")
+    assert sorted(group.keys()) == sorted(names)
+    assert [int(group.dataset(name).read()[0]) for name in names[::97]] == list(range(count))[::97]
+
+
+def test_links_that_were_deleted_are_not_found() -> None:
+    def fill(file: Any) -> None:
+        for i in range(30):
+            file[f"é{i}"] = [i]
+        del file["é4"]
+
+    with pytest.raises(DataError, match="deleted"):
+        read_hdf5(written(fill)).keys()
+
+
+def test_long_names() -> None:
+    root = read_hdf5(written(lambda file: file.update({"x" * 50_000: [1], "y" * 3000: [2]})))
+    assert [int(root.dataset(name).read()[0]) for name in ("x" * 50_000, "y" * 3000)] == [1, 2]
+
+
 def test_what_is_missing_is_named() -> None:
     root = read_hdf5(written(fill))
     for look_up in (lambda: root.dataset("b"), lambda: root.group("b"), lambda: root.dataset("deep/er/c"), lambda: root.group("a")):
@@ -85,6 +110,7 @@ FOREIGN = {
     "booleans": (lambda file: file.create_dataset("x", data=[True]), {}),
     "the newest format": (lambda file: file.create_dataset("x", data=[1.0]), {"libver": "latest"}),
     "creation order": (lambda file: file.create_group("g", track_order=True).create_dataset("x", data=[1.0]), {}),
+    "a soft link beside a name that is not ASCII": (lambda file: file.update({"é": [1.0], "x": h5py.SoftLink("/é")}), {}),
 }
 
 
@@ -116,8 +142,17 @@ def small(file: Any) -> None:
     file["g"].attrs["names"] = np.array([b"a"])
 
 
-def test_truncations_and_flips_are_errors_or_harmless() -> None:
-    data = written(small)
+def of_newer_kinds(file: Any) -> None:
+    """A group with links in its header, and one with links in a heap."""
+    small(file)
+    for i in range(9):
+        file[f"h/ö{i}"] = [i]
+    file["é"] = file["g"]
+
+
+@pytest.mark.parametrize("fill", [small, of_newer_kinds])
+def test_truncations_and_flips_are_errors_or_harmless(fill: Callable[[Any], Any]) -> None:
+    data = written(fill)
     walk(read_hdf5(data))
     for size in range(0, len(data), 7):
         with pytest.raises(DataError):
@@ -131,9 +166,10 @@ def test_truncations_and_flips_are_errors_or_harmless() -> None:
             continue
 
 
-def test_random_bytes_behind_a_good_signature() -> None:
+@pytest.mark.parametrize("fill", [small, of_newer_kinds])
+def test_random_bytes_behind_a_good_signature(fill: Callable[[Any], Any]) -> None:
     generator = np.random.default_rng(0)
-    data = bytearray(written(small))
+    data = bytearray(written(fill))
     for _ in range(300):
         noisy = bytearray(data)
         start = int(generator.integers(8, len(data) - 64))

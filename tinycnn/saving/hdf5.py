@@ -5,6 +5,8 @@ address against the file, follows none twice on one way, and knows plain groups,
 nothing else that the format has - links to elsewhere, external or virtual storage, filters, code - exists for it. Values are views into
 the file's bytes: nothing is allocated by what a file says.
 
+Names that are not ASCII make a group of a newer kind: `hdf5_links`.
+
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (superblock 0 and 1, object headers 1).
 """
 
@@ -21,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn.errors import DataError
+from tinycnn.saving.hdf5_links import heap_links, link
 
 __all__ = ["Dataset", "Group", "read_hdf5"]
 
@@ -30,8 +33,8 @@ R = TypeVar("R")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _UNDEFINED = 0xFFFFFFFFFFFFFFFF
 #: Types of header messages.
-_DATASPACE, _DATATYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE, _DENSE_ATTRIBUTES = (
-    *(0x01, 0x03, 0x06, 0x07, 0x08, 0x0B, 0x0C, 0x10, 0x11, 0x15),
+_DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE, _DENSE_ATTRIBUTES = (
+    *(0x01, 0x02, 0x03, 0x06, 0x07, 0x08, 0x0B, 0x0C, 0x10, 0x11, 0x15),
 )
 #: IEEE 754 as HDF5 describes it: size -> offset, precision, places and sizes of exponent and mantissa, bias.
 _IEEE = {2: (0, 16, 10, 5, 0, 10, 15), 4: (0, 32, 23, 8, 0, 23, 127), 8: (0, 64, 52, 11, 0, 52, 1023)}
@@ -113,7 +116,7 @@ class _Object:
         for kind, body in self._messages:
             if kind == _ATTRIBUTE:
                 place, sizes = _attribute_parts(body)
-                if _text(body, place[0]) == name:
+                if _text(bytes(body[place[0] : place[1]]), 0) == name:
                     return _attribute_value(self._data, body, place, sizes, name)
         return None
 
@@ -166,21 +169,29 @@ class Group(_Object):
 
     def __init__(self, data: memoryview, address: int, path: str) -> None:
         super().__init__(data, address, path)
-        if self._has(_LINK) or not self._has(_SYMBOL_TABLE):
+        if not (self._has(_LINK_INFO) or self._has(_SYMBOL_TABLE)):
             raise DataError(f"{path or '/'!r} in the HDF5 file is no group, or one of a kind that is not read here")
 
     @functools.cached_property
     @_named_errors
     def _members(self) -> dict[str, int]:
-        tree, heap = struct.unpack_from("<QQ", self._find(_SYMBOL_TABLE))
         members: dict[str, int] = {}
         letters = 0
-        for name, address in _symbols(self._data, tree, _local_heap(self._data, heap)):
+        for name, address in self._links():
             letters += len(name)
             if name in members or letters > len(self._data):  # names may overlap, and be more than the file has room for
                 raise DataError(f"{self._join(name)!r} is in the HDF5 file twice, or its names are damaged")
             members[name] = address
         return members
+
+    def _links(self) -> Iterator[tuple[str, int]]:
+        """(name, address of the object header) of each member."""
+        if self._has(_LINK_INFO):
+            yield from heap_links(self._data, self._find(_LINK_INFO))
+            yield from (link(body, 0)[:2] for kind, body in self._messages if kind == _LINK)
+        else:
+            tree, heap = struct.unpack_from("<QQ", self._find(_SYMBOL_TABLE))
+            yield from _symbols(self._data, tree, _local_heap(self._data, heap))
 
     def keys(self) -> list[str]:
         """Names of the members."""
@@ -255,21 +266,21 @@ def _messages(data: memoryview, address: int) -> Iterator[tuple[int, memoryview]
                     raise DataError("the HDF5 file is damaged: an object header runs in a circle")
                 seen.add(block[0])
                 blocks.append(block)
-            elif flags & 2 and kind in (_DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE):
+            elif flags & 2 and kind in (_DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _LAYOUT, _ATTRIBUTE):
                 raise DataError("the HDF5 file shares header messages, which is not read here")
             else:
                 yield kind, body
 
 
-def _local_heap(data: memoryview, address: int) -> memoryview:
+def _local_heap(data: memoryview, address: int) -> bytes:
     """The bytes that a group's names are in."""
     signature, size, start = struct.unpack_from("<4s4xQ8xQ", data, address)
     if signature != b"HEAP" or start + size > len(data):
         raise DataError("the HDF5 file is damaged: a group has no names")
-    return data[start : start + size]
+    return bytes(data[start : start + size])
 
 
-def _symbols(data: memoryview, tree: int, names: memoryview) -> Iterator[tuple[str, int]]:
+def _symbols(data: memoryview, tree: int, names: bytes) -> Iterator[tuple[str, int]]:
     """(name, address of the object header) of the members of a group, from its tree of version 1."""
     pending, seen = [tree], {tree}
     while pending:
@@ -293,13 +304,12 @@ def _symbols(data: memoryview, tree: int, names: memoryview) -> Iterator[tuple[s
             pending.append(child)
 
 
-def _text(names: memoryview, start: int, limit: int = 1024) -> str:
+def _text(names: bytes, start: int) -> str:
     """The zero-terminated name at `start`."""
-    raw = bytes(names[start : start + limit])
-    end = raw.find(b"\0")
-    if end < 1:
+    end = names.find(b"\0", start)
+    if end <= start:
         raise DataError("the HDF5 file is damaged: a name has no end, or is empty")
-    return raw[:end].decode()
+    return names[start:end].decode()
 
 
 def _dataspace(body: memoryview) -> tuple[int, ...]:

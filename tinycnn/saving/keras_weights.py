@@ -39,7 +39,7 @@ def written_weights(model: Layer, optimizer: Any = None) -> memoryview:
 
 
 def _write(file: Any, path: str, name: str, arrays: Iterable[Array]) -> None:
-    group = file.create_group(f"{path}/vars" if path else "vars")
+    group = file.create_group((f"{path}/vars" if path else "vars").encode())  # as a string that is not ASCII it makes another kind of group
     group.attrs["name"] = name
     for number, array in enumerate(arrays):
         group[str(number)] = array

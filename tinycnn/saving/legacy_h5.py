@@ -209,13 +209,13 @@ def _write_layers(root: Any, model: Layer) -> None:
     root.attrs["backend"], root.attrs["keras_version"] = "jax", KERAS_VERSION
     _write_strings(root, "layer_names", list(layers))
     for name, variables in {**layers, _TOP: _ordered(model, model)}.items():
-        _write_arrays(root.create_group(name), {f"{i}/{v.path}": v.numpy() for i, v in enumerate(variables)})
+        _write_arrays(root.create_group(name.encode()), {f"{i}/{v.path}": v.numpy() for i, v in enumerate(variables)})
 
 
 def _write_arrays(group: Any, arrays: Mapping[str, Array]) -> None:
     _write_strings(group, "weight_names", list(arrays))
     for name, array in arrays.items():
-        group[name] = array
+        group[name.encode()] = array  # as a string that is not ASCII it makes another kind of group
 
 
 def _write_strings(group: Any, name: str, strings: Sequence[str]) -> None:
