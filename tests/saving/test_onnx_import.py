@@ -245,6 +245,7 @@ def test_external_data_is_not_opened(tmp_path):
         ({"dims": [2**40, 2**40], "raw_data": b"\0"}, "has 1 bytes, expected"),
         ({"dims": [-1], "raw_data": b""}, "impossible shape"),
         ({"dims": [1] * 20, "raw_data": b"\0" * 4}, "impossible shape"),
+        ({"dims": [0, 2**62, 2**62], "raw_data": b""}, r"m\.onnx: .*impossible shape"),
         ({"dims": [3], "float_data": [1.0]}, "has 1 values, expected 3"),
         ({"dims": [1], "data_type": 8, "string_data": [b"x"]}, "dtype 8"),
         ({"dims": [1], "data_type": 16, "raw_data": b"\0\0"}, "dtype 16"),
@@ -274,6 +275,13 @@ def test_tensors_that_are_not_what_they_say(tmp_path, tensor, message):
 def test_graphs_that_do_not_hold_together(tmp_path, nodes, message):
     with pytest.raises(DataError, match=message):
         saving.load_onnx(saved(tmp_path / "m.onnx", nodes))
+
+
+@pytest.mark.parametrize("names", [("a/b", "a_b"), ("y", "y")])
+def test_outputs_that_cannot_be_told_apart(tmp_path, names):
+    nodes = [helper.make_node("Relu", ["x"], [name]) for name in dict.fromkeys(names)]
+    with pytest.raises(DataError, match=r"m\.onnx: "):
+        saving.load_onnx(saved(tmp_path / "m.onnx", nodes, outputs=[info(name, "n", 2) for name in names]))
 
 
 def test_a_small_file_cannot_ask_for_much_memory(tmp_path, monkeypatch):

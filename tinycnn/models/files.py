@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from tinycnn.checks import check_path
-from tinycnn.errors import ArgumentError, DataError, DTypeError, shown
+from tinycnn.errors import ArgumentError, DataError, DTypeError, TinyCNNError, shown
 from tinycnn.layers import Input
 from tinycnn.saving import budget, keras_weights, legacy_h5
 from tinycnn.saving.archive import parse_json, read_archive, write_archive
 from tinycnn.saving.configurable import deserialize, serialize
 from tinycnn.saving.custom import within
+from tinycnn.saving.file_errors import naming, one_line
 from tinycnn.saving.hdf5 import Group, read_hdf5
 from tinycnn.saving.keras_config import compile_from_keras, compile_to_keras, from_keras, to_keras
 
@@ -105,12 +106,8 @@ def load_model(
         OSError: the file cannot be read.
     """
     path = check_path("filepath", filepath)
-    with open(path, "rb") as file:
-        try:
-            with within(custom_objects):
-                return _load(file, compile)
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from error
+    with open(path, "rb") as file, within(custom_objects), naming(path):
+        return _load(file, compile)
 
 
 def _load(file: IO[bytes], compile: bool) -> Any:
@@ -160,6 +157,8 @@ def _from_config(config: Mapping[str, Any], size: float = math.inf) -> Any:
                 _build(model, config.get("build_config"))
     except RecursionError:
         raise DataError("config is nested too deeply") from None
+    except TinyCNNError as error:
+        raise DataError(one_line(str(error))) from error
     return model
 
 

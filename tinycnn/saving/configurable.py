@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinycnn import registry
-from tinycnn.errors import ArgumentError, DataError, DTypeError
+from tinycnn.errors import ArgumentError, DataError, DTypeError, shown
 from tinycnn.random import SeedGenerator
 from tinycnn.saving.custom import get_registered_name, get_registered_object, within
 
 __all__ = ["Configurable", "Placed", "argument_names", "deserialize", "resolve", "serialize"]
 
 C = TypeVar("C", bound="Configurable")
+
+_MAX_NAME = 100
 
 
 class Configurable:
@@ -82,12 +84,12 @@ def resolve(kind: str, identifier: Any) -> Any:
     if isinstance(identifier, dict):
         name, config = identifier.get("class_name"), identifier.get("config", {})
         if not isinstance(name, str):
-            raise ArgumentError(f"a {kind} config must be {{'class_name': name, 'config': {{...}}}}, got {identifier!r}")
+            raise ArgumentError(f"a {kind} config must be {{'class_name': name, 'config': {{...}}}}, got {shown(identifier)}")
         found = _look_up(kind, name)
         if not isinstance(found, type):
             return found
         if not isinstance(config, dict):
-            raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
+            raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {shown(config)}")
         if not hasattr(found, "from_config"):
             raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
         with _placed(config):
@@ -96,13 +98,14 @@ def resolve(kind: str, identifier: Any) -> Any:
         return identifier()
     if callable(identifier):
         return identifier
-    raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {identifier!r}")
+    raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {shown(identifier)}")
 
 
 def _look_up(kind: str, name: str) -> Any:
     """What `name` stands for: one of the user's own, or a registered one."""
     found = get_registered_object(name)
-    return registry.lookup(kind, name) if found is None else found
+    # a name that is too long to be one is not told, and compared with others, as a whole
+    return registry.lookup(kind, name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}...") if found is None else found
 
 
 class Placed(dict[str, Any]):
@@ -160,6 +163,6 @@ def deserialize(kind: str, config: Any, custom_objects: Mapping[str, Any] | None
         ArgumentError: it is no such dict, no such class is registered, or the config does not fit it.
     """
     if not isinstance(config, dict):
-        raise ArgumentError(f"the config of a {kind} must be a dict with 'class_name' and 'config', got {config!r}")
+        raise ArgumentError(f"the config of a {kind} must be a dict with 'class_name' and 'config', got {shown(config)}")
     with within(custom_objects):
         return resolve(kind, config)
