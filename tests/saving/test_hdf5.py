@@ -13,6 +13,7 @@ import pytest
 
 from tinycnn.errors import DataError
 from tinycnn.saving.hdf5 import Group, read_hdf5
+from tinycnn.saving.hdf5_heaps import Heaps
 
 ARRAYS = {
     "a": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -188,3 +189,25 @@ def test_strings_that_add_up_to_more_than_the_file() -> None:
         data[reference + 16 * i : reference + 16 * (i + 1)] = data[reference : reference + 16]
     with pytest.raises(DataError, match="longer than the file"):
         read_hdf5(data).attribute("words")
+
+
+def test_strings_that_lie_behind_many_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection is gone through once, not for each of its strings."""
+    words = [f"word {i}" for i in range(200)]
+    data = written(lambda file: [file.attrs.create(name, words, dtype=h5py.string_dtype()) for name in ("one", "two")])
+    walks: list[int] = []
+    walked = Heaps._walk
+    monkeypatch.setattr(Heaps, "_walk", lambda self, place: walks.append(place) or walked(self, place))
+    root = read_hdf5(data)
+    assert root.attribute("one") == root.attribute("two") == words
+    assert len(walks) == len(set(walks)) < 10
+
+
+def test_collections_that_lie_in_each_other() -> None:
+    count = 2000
+    parts = (struct.pack("<H6xQ4s4xQ", 7, 16, b"GCOL", 32 * (count - i) + 8) for i in range(count))
+    heaps = Heaps(memoryview(b"".join(parts) + struct.pack("<H6xQ", 5, 8) + b"abcdefgh"))
+    assert heaps.text(8, 32 * count - 16, 5) == "abcdefgh"
+    with pytest.raises(DataError, match="not where it should be"):
+        for place in range(16, 32 * count, 32):
+            heaps.text(8, place, 5)

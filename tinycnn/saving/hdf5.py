@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn.errors import DataError
+from tinycnn.saving.hdf5_heaps import Heaps
 from tinycnn.saving.hdf5_links import heap_links, link
 
 __all__ = ["Dataset", "Group", "read_hdf5"]
@@ -76,7 +77,7 @@ def read_hdf5(data: Buffer) -> Group:
     if (offsets, lengths, base) != (8, 8, 0) or end > len(data):
         raise DataError(f"the HDF5 file is damaged or cut: it should have {end} bytes and has {len(data)}")
     (header,) = struct.unpack_from("<Q", data, start + 40)
-    return Group(data, header, "")
+    return Group(data, Heaps(data), header, "")
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ class _Type:
 class _Object:
     """What has a header: messages, attributes and a place."""
 
-    def __init__(self, data: memoryview, address: int, path: str) -> None:
+    def __init__(self, data: memoryview, heaps: Heaps, address: int, path: str) -> None:
         self.path = path
-        self._data = data
+        self._data, self._heaps = data, heaps
         self._messages = list(_messages(data, address))
 
     def _find(self, kind: int) -> memoryview:
@@ -117,7 +118,7 @@ class _Object:
             if kind == _ATTRIBUTE:
                 place, sizes = _attribute_parts(body)
                 if _text(bytes(body[place[0] : place[1]]), 0) == name:
-                    return _attribute_value(self._data, body, place, sizes, name)
+                    return _attribute_value(self._heaps, body, place, sizes, name)
         return None
 
 
@@ -128,8 +129,8 @@ class Dataset(_Object):
         shape, dtype: as the file declares them; the bytes of such an array are in the file.
     """
 
-    def __init__(self, data: memoryview, address: int, path: str) -> None:
-        super().__init__(data, address, path)
+    def __init__(self, data: memoryview, heaps: Heaps, address: int, path: str) -> None:
+        super().__init__(data, heaps, address, path)
         for message, what in ((_FILTERS, "compressed or filtered"), (_EXTERNAL, "in external files")):
             if self._has(message):
                 raise DataError(f"dataset {path!r} is stored {what}, which is not read here")
@@ -167,8 +168,8 @@ class Dataset(_Object):
 class Group(_Object):
     """A folder in the file."""
 
-    def __init__(self, data: memoryview, address: int, path: str) -> None:
-        super().__init__(data, address, path)
+    def __init__(self, data: memoryview, heaps: Heaps, address: int, path: str) -> None:
+        super().__init__(data, heaps, address, path)
         if not (self._has(_LINK_INFO) or self._has(_SYMBOL_TABLE)):
             raise DataError(f"{path or '/'!r} in the HDF5 file is no group, or one of a kind that is not read here")
 
@@ -217,7 +218,7 @@ class Group(_Object):
         group = self.group(folder) if folder else self
         if name not in group._members:
             raise DataError(f"the file lacks the dataset {self._join(path)!r}")
-        return _dataset(self._data, group._members[name], self._join(path))
+        return _dataset(self._data, self._heaps, group._members[name], self._join(path))
 
     @_named_errors
     def _walk(self, path: str) -> Group:
@@ -225,7 +226,7 @@ class Group(_Object):
         for name in path.split("/"):
             if name not in group._members:
                 raise _Absent(path)
-            group = Group(self._data, group._members[name], group._join(name))
+            group = Group(self._data, self._heaps, group._members[name], group._join(name))
         return group
 
     def _join(self, name: str) -> str:
@@ -237,8 +238,8 @@ class _Absent(KeyError, DataError):
 
 
 @_named_errors
-def _dataset(data: memoryview, address: int, path: str) -> Dataset:
-    return Dataset(data, address, path)
+def _dataset(*place: Any) -> Dataset:
+    return Dataset(*place)
 
 
 # ---- the pieces of the format
@@ -348,7 +349,7 @@ def _attribute_parts(body: memoryview) -> tuple[list[int], tuple[int, int, int]]
     return places, (name, kind, shape)
 
 
-def _attribute_value(data: memoryview, body: memoryview, places: list[int], sizes: tuple[int, int, int], name: str) -> Any:
+def _attribute_value(heaps: Heaps, body: memoryview, places: list[int], sizes: tuple[int, int, int], name: str) -> Any:
     kind = _datatype(body[places[1] : places[1] + sizes[1]])
     shape = _dataspace(body[places[2] : places[2] + sizes[2]])
     count = math.prod(shape)
@@ -357,34 +358,12 @@ def _attribute_value(data: memoryview, body: memoryview, places: list[int], size
         raise DataError(f"attribute {name!r} in the HDF5 file is damaged")
     if kind.dtype is None:
         parts = list(struct.iter_unpack("<IQI", raw))
-        if sum(length for length, _, _ in parts) > len(data):
+        if sum(length for length, _, _ in parts) > heaps.size:
             raise DataError(f"attribute {name!r} in the HDF5 file is damaged: its strings are longer than the file")
-        texts = [_heap_text(data, *part) for part in parts]
+        texts = [heaps.text(*part) for part in parts]
     elif kind.dtype.kind == "S":
         texts = [value.decode() for value in np.frombuffer(raw, kind.dtype).tolist()]
     else:
         values = np.frombuffer(raw, kind.dtype).reshape(shape)
         return values if shape else values[()]
     return texts if shape else texts[0]
-
-
-def _heap_text(data: memoryview, length: int, collection: int, index: int) -> str:
-    """A string of any length, from a global heap."""
-    if not length:
-        return ""
-    signature, size = struct.unpack_from("<4s4xQ", data, collection)
-    end = collection + size
-    if signature != b"GCOL" or end > len(data):
-        raise DataError("the HDF5 file is damaged: a string is not where it should be")
-    place = collection + 16
-    while place + 16 <= end:
-        number, held = struct.unpack_from("<H6xQ", data, place)
-        if number == index:
-            found = data[place + 16 : place + 16 + length]
-            if length > held or len(found) != length:
-                break
-            return bytes(found).decode()
-        if number == 0:
-            break
-        place += 16 + -(-held // 8) * 8
-    raise DataError("the HDF5 file is damaged: a string is not where it should be")
