@@ -221,6 +221,16 @@ OPS: dict[str, tuple[int, dict[str, Any], str]] = {
         {"class_name": "Repeat", "config": {"name": "op", "repeats": 10**9, "axis": 1}, "reads": "a"},
         "its arguments would make",
     ),
+    "repeats of a large input": (
+        1 << 20,
+        {"class_name": "Repeat", "config": {"name": "op", "repeats": 250, "axis": 1}, "reads": "a"},
+        r"operation 'op' \(repeat\).* would make 524,288,000 cells",
+    ),
+    "long work": (
+        1 << 13,
+        {"class_name": "Diff", "config": {"name": "op", "n": 1 << 24, "axis": 1}, "reads": "a"},
+        r"operation 'op' \(diff\).* would compute too long",
+    ),
     "padding": (
         9,
         {"class_name": "Pad", "config": {"name": "op", "pad_width": [[0, 0], [9999, 9999], [9999, 0]]}, "reads": "a"},

@@ -1,4 +1,4 @@
-"""A limit on the weights that a model from a file may have: those that are in the file."""
+"""Limits on a model from a file: weights as many as are in the file, and no more memory or time to find out shapes than is reasonable."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from collections.abc import Iterator, Sequence
 
 from tinycnn.errors import DataError
 
-__all__ = ["check_trial", "claim", "limited"]
+__all__ = ["check_result", "check_trial", "claim", "is_limited", "limited"]
 
 #: Cells of a tensor that a shape is found out with, by trying.
 _MAX_TRIAL = 1 << 26
+#: Multiply-adds of all trials together: some seconds.
+_MAX_WORK = 1 << 37
 
 
 class _Left(threading.local):
     cells: float = math.inf
+    work: float = 0
     trusted: bool = True
 
 
@@ -27,12 +30,17 @@ _left = _Left()
 @contextlib.contextmanager
 def limited(cells: float) -> Iterator[None]:
     """Inside of the block, and in this thread, weights may have so many cells all together, and come from a file unless that is inf."""
-    before = _left.cells, _left.trusted
-    _left.cells, _left.trusted = cells, False
+    before = _left.cells, _left.work, _left.trusted
+    _left.cells, _left.work, _left.trusted = cells, _MAX_WORK, False
     try:
         yield
     finally:
-        _left.cells, _left.trusted = before
+        _left.cells, _left.work, _left.trusted = before
+
+
+def is_limited() -> bool:
+    """Whether a model from a file is made, in this thread."""
+    return not _left.trusted
 
 
 def check_trial(shapes: Sequence[Sequence[int]]) -> None:
@@ -46,6 +54,21 @@ def check_trial(shapes: Sequence[Sequence[int]]) -> None:
     largest = [max(sizes) for sizes in itertools.zip_longest(*map(reversed, shapes), fillvalue=1)]
     if math.prod(largest) > _MAX_TRIAL:
         raise DataError(f"tensors of shapes {[tuple(shape) for shape in shapes]} may make one of more than {_MAX_TRIAL:,} cells")
+
+
+def check_result(op: str, cells: float, work: float) -> None:
+    """Called before an op is tried that will make so many cells with so many multiply-adds.
+
+    Raises:
+        DataError: a model from a file wants too much of it.
+    """
+    if _left.trusted:
+        return
+    if cells > _MAX_TRIAL:
+        raise DataError(f"{op} would make {cells:,.0f} cells, more than {_MAX_TRIAL:,}")
+    if work > _left.work:
+        raise DataError(f"{op} would compute too long: {work:,.0f} multiply-adds, at most {_left.work:,.0f} are left to find out shapes")
+    _left.work -= work
 
 
 def claim(shape: Sequence[int], who: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -93,7 +93,10 @@ def resolve(kind: str, identifier: Any) -> Any:
         if not hasattr(found, "from_config"):
             raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
         with _placed(config):
-            return found.from_config(config)
+            made = found.from_config(config)
+            if isinstance(config, Placed) and config.finish:
+                config.finish(made)
+            return made
     if isinstance(identifier, type):
         return identifier()
     if callable(identifier):
@@ -109,11 +112,15 @@ def _look_up(kind: str, name: str) -> Any:
 
 
 class Placed(dict[str, Any]):
-    """Arguments that know where in a file they stand, for errors: "layer 'x' (class Foo) at config.layers[3]"."""
+    """Arguments that know where in a file they stand, for errors: "layer 'x' (class Foo) at config.layers[3]".
 
-    def __init__(self, config: Mapping[str, Any], place: str) -> None:
+    `finish` is called with the object that is made of them.
+    """
+
+    def __init__(self, config: Mapping[str, Any], place: str, finish: Callable[[Any], None] | None = None) -> None:
         super().__init__(config)
         self.place = place
+        self.finish = finish
 
 
 @contextlib.contextmanager

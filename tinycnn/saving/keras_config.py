@@ -16,7 +16,7 @@ from tinycnn import registry
 from tinycnn.errors import DataError
 from tinycnn.saving.configurable import Placed, argument_names
 from tinycnn.saving.custom import get_registered_name, get_registered_object
-from tinycnn.saving.keras_ops import MODULE, op_from_keras, op_to_keras
+from tinycnn.saving.keras_ops import MODULE, bound, op_from_keras, op_to_keras
 
 __all__ = ["MODULES", "compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
 
@@ -172,7 +172,7 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if isinstance(others.get("inbound_nodes"), list):
         others["inbound_nodes"] = [_node_from_keras(node, name) for node in others["inbound_nodes"]]
     if str(value.get("module")).startswith(MODULE):
-        return {"class_name": "Operation", "config": Placed(op_from_keras(name, config, who), who), **others}
+        return {"class_name": "Operation", "config": Placed(op_from_keras(name, config, who), who, bound), **others}
     registered = next((n for n in (value.get("registered_name"), name) if get_registered_object(n) is not None), None)
     if registered is not None:
         parts = {key: from_keras(part, _kind(key, kind), _inside(place, f".{key:.{_MAX_KEY}}")) for key, part in config.items()}

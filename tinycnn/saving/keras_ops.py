@@ -8,8 +8,9 @@ from typing import Any
 
 from tinycnn import registry
 from tinycnn.errors import DataError, DTypeError
+from tinycnn.saving.op_limits import bounded
 
-__all__ = ["MODULE", "op_from_keras", "op_to_keras"]
+__all__ = ["MODULE", "bound", "op_from_keras", "op_to_keras"]
 
 MODULE = "keras.src.ops"
 #: Where Keras has the classes that are not in its module `numpy`.
@@ -78,3 +79,8 @@ def op_from_keras(class_name: str, config: Mapping[str, Any], who: str) -> dict[
     if _product(arguments) > _MAX_PRODUCT:
         raise DataError(f"{who}: its arguments would make a tensor of more than {_MAX_PRODUCT:,} cells, {arguments!r:.200}")
     return {"name": config.get("name"), "function": known[class_name], "arguments": arguments}
+
+
+def bound(operation: Any) -> None:
+    """Give an Operation that a file describes the limits of `op_limits`, for the time in which it is loaded."""
+    operation._function = bounded(operation._function)
