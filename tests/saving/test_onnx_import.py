@@ -13,6 +13,7 @@ from tinycnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, 
 from tinycnn.losses import SparseCategoricalCrossentropy
 from tinycnn.models import Model, Sequential
 from tinycnn.optimizers import SGD
+from tinycnn.saving import budget
 from tinycnn.saving.onnx import runner
 
 onnx = pytest.importorskip("onnx")
@@ -282,6 +283,32 @@ def test_outputs_that_cannot_be_told_apart(tmp_path, names):
     nodes = [helper.make_node("Relu", ["x"], [name]) for name in dict.fromkeys(names)]
     with pytest.raises(DataError, match=r"m\.onnx: "):
         saving.load_onnx(saved(tmp_path / "m.onnx", nodes, outputs=[info(name, "n", 2) for name in names]))
+
+
+@pytest.mark.parametrize(
+    ("node", "shape"),
+    [
+        (helper.make_node("Conv", ["x", "w"], ["y"], pads=[500] * 4), (8, 8, 1000, 1000)),
+        (helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2], pads=[999] * 4), (8, 8, 1000, 1000)),
+        (helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[999, 999], pads=[499] * 4), (1,)),
+    ],
+    ids=["Conv", "ConvTranspose", "MaxPool"],
+)
+def test_a_small_file_cannot_ask_for_much_work(tmp_path, node, shape):
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["w"]), node]
+    with pytest.raises(DataError, match=rf"m\.onnx: the node 'y' \({node.op_type}\): {node.op_type} would compute too long"):
+        saving.load_onnx(
+            saved(tmp_path / "m.onnx", nodes, {"shape": np.array(shape)}, [info("x", 1, 8, 1000, 1000)], [info("y", 1, 8, 1001, 1001)])
+        )
+
+
+def test_many_products_are_too_much_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "_MAX_WORK", 2**24)
+    monkeypatch.setattr(budget, "_WORK_OF_A_CELL", 0)
+    nodes = [helper.make_node("MatMul", [f"v{i}" if i else "x", "w"], [f"v{i + 1}"]) for i in range(99)]
+    nodes.insert(0, helper.make_node("ConstantOfShape", ["shape"], ["w"]))
+    with pytest.raises(DataError, match=r"'v6.' \(MatMul\): MatMul would compute too long"):
+        saving.load_onnx(saved(tmp_path / "m.onnx", nodes, {"shape": np.array([256, 256])}, [info("x", 4, 256)], [info("v99", 4, 256)]))
 
 
 def test_a_small_file_cannot_ask_for_much_memory(tmp_path, monkeypatch):

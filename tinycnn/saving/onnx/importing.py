@@ -10,6 +10,7 @@ from tinycnn.errors import DataError
 from tinycnn.layers import Activation, Input, KerasTensor
 from tinycnn.models.model import Model
 from tinycnn.models.outputs import as_list
+from tinycnn.saving import budget
 from tinycnn.saving.file_errors import naming
 from tinycnn.saving.onnx.operator import OPERATORS
 from tinycnn.saving.onnx.reading import Graph, read_graph, shortened
@@ -34,7 +35,7 @@ def load_onnx(filepath: str | os.PathLike[str]) -> Model:
     """
     path = check_path("filepath", filepath)
     graph = read_graph(path, OPERATORS.__contains__)
-    with naming(path):
+    with naming(path), budget.limited(os.path.getsize(path) / 2):
         try:
             return _model(graph)
         except MemoryError as error:
