@@ -82,6 +82,15 @@ def test_float64(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
 
 
+def test_numbers_of_an_optimizer_in_float64(tmp_path: Path) -> None:
+    model = Sequential([Input((3,), dtype="float64"), Dense(2, dtype="float64")])
+    model.compile("nadam", "mse")
+    model.fit(X.astype(np.float64), X[:, :2], epochs=3, verbose=0)
+    model.save(tmp_path / "m.keras")
+    ours, theirs = (m.optimizer.get_state()["u_product"] for m in (model, load_model(tmp_path / "m.keras")))
+    assert ours == theirs != np.float32(ours)
+
+
 def test_a_shared_weight_is_in_the_file_of_both(tmp_path: Path) -> None:
     model = Sequential([Input((3,)), Dense(3), Dense(3)])
     model.layers[1].kernel = model.layers[0].kernel

@@ -47,8 +47,9 @@ def _write(file: Any, path: str, name: str, arrays: Iterable[Array]) -> None:
 def keras_state(optimizer: Any) -> dict[str, Array]:
     """The state of a built optimizer, by name, in the order and the dtypes of Keras's `optimizer.variables`."""
     state: dict[str, Array] = optimizer.get_state()
-    dtypes = {"iterations": np.int32}
-    return {name: array.astype(dtypes.get(name, np.float32)) if array.ndim == 0 else array for name, array in state.items()}
+    of_weights = next((array.dtype for array in state.values() if array.ndim), np.float32)
+    dtypes = {"iterations": np.int32, "learning_rate": np.float32}
+    return {name: array.astype(dtypes.get(name, of_weights)) if array.ndim == 0 else array for name, array in state.items()}
 
 
 # ---- reading
