@@ -94,7 +94,7 @@ def to_keras(value: Any, kind: str = "layer") -> Any:
 def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str, Any]:
     others = {key: to_keras(part, kind) for key, part in value.items() if key not in ("class_name", "config")}
     if name == "Operation":
-        return {**op_to_keras(value["config"]), **others}
+        return {**others, **op_to_keras(value["config"], others.get("inbound_nodes", ()))}
     config = {key: to_keras(part, _kind(key, kind)) for key, part in value["config"].items()}
     package, _, own = name.rpartition(">")
     if package or name not in registry.names(kind):
@@ -172,7 +172,9 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if isinstance(others.get("inbound_nodes"), list):
         others["inbound_nodes"] = [_node_from_keras(node, name) for node in others["inbound_nodes"]]
     if str(value.get("module")).startswith(MODULE):
-        return {"class_name": "Operation", "config": Placed(op_from_keras(name, config, who), who, bound), **others}
+        arguments, calls = op_from_keras(name, config, who, others.get("inbound_nodes"))
+        others |= {} if calls is None else {"inbound_nodes": calls}
+        return {"class_name": "Operation", "config": Placed(arguments, who, bound), **others}
     registered = next((n for n in (value.get("registered_name"), name) if get_registered_object(n) is not None), None)
     if registered is not None:
         parts = {key: from_keras(part, _kind(key, kind), _inside(place, f".{key:.{_MAX_KEY}}")) for key, part in config.items()}
