@@ -234,6 +234,13 @@ PLACES = values((12, 2), 3)
 
 
 #: Function that makes the model, x, y, and the loss.
+def shared_with_a_part() -> Model:
+    """A layer that is in a model, and in another model inside of it."""
+    inputs, layer = Input((8, 8, 1)), Conv2D(1, 3, padding="same", activation="tanh")
+    part = Model(inputs, layer(inputs))
+    return Model(inputs, Dense(3, activation="softmax")(Flatten()(part(part(layer(inputs))))))
+
+
 def not_ascii() -> Model:
     names = [*(f"größe_{i}" for i in range(9)), "long_" * 400]
     return Sequential([Input((8, 8, 1)), Flatten(), *(Dense(3, name=name) for name in names)])
@@ -271,6 +278,19 @@ def test_every_kind_of_model(name: str, tmp_path: Path) -> None:
     theirs, ours = there_and_back(model, x, tmp_path)
     assert ours.optimizer.iterations == int(theirs.optimizer.iterations) == 2
     assert_go_on_alike([model, ours] if name in SLOW_IN_JAX and keras.backend.backend() == "jax" else [model, theirs, ours], x, y)
+
+
+def test_a_shared_layer_stays_one_layer(tmp_path: Path) -> None:
+    model = shared_with_a_part()
+    model.compile("adam", "categorical_crossentropy")
+    losses_of(model, X, KINDS, 2)
+    theirs, ours = there_and_back(model, X, tmp_path)
+    model.save(tmp_path / "here.h5")
+    again = load_model(tmp_path / "here.h5")
+    for found in (theirs, ours, again, tinycnn.models.model_from_json(model.to_json())):
+        assert len(found.weights) == len(model.weights) == 4
+    assert_go_on_alike([model, ours, again], X, KINDS)
+    assert "shared_object_id" not in nested().to_json()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in NOT_IN_H5])

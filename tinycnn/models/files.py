@@ -13,7 +13,7 @@ from tinycnn.errors import ArgumentError, DataError, DTypeError, TinyCNNError, s
 from tinycnn.layers import Input
 from tinycnn.saving import budget, keras_weights, legacy_h5
 from tinycnn.saving.archive import parse_json, read_archive, write_archive
-from tinycnn.saving.configurable import deserialize, serialize
+from tinycnn.saving.configurable import deserialize, serialize, serialize_shared, sharing
 from tinycnn.saving.custom import within
 from tinycnn.saving.file_errors import naming, one_line
 from tinycnn.saving.hdf5 import Group, read_hdf5
@@ -73,7 +73,7 @@ def _built_optimizer(model: Any) -> Any:
 
 def _to_config(model: Any) -> dict[str, Any]:
     """The model in Keras's dialect."""
-    config: dict[str, Any] = to_keras(serialize(model))
+    config: dict[str, Any] = to_keras(serialize_shared(model))
     shape = _input_shape(model)
     config["build_config"] = {"input_shape": shape}
     compiled = model.get_compile_config()
@@ -149,7 +149,7 @@ def _from_config(config: Mapping[str, Any], size: float = math.inf) -> Any:
     from tinycnn.models.model import Model  # which has `save`, and so imports this module
 
     try:
-        with budget.limited(size / 2):  # float16 is the smallest
+        with budget.limited(size / 2), sharing():  # float16 is the smallest
             model = deserialize("layer", from_keras(config))
             if not isinstance(model, Model):
                 raise DataError(f"config must be a model's, got {type(model).__name__}")
