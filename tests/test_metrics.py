@@ -306,6 +306,7 @@ def test_right_and_wrong_targets_of_several_batches() -> None:
         ("PrecisionAtRecall", {"recall": 2}, "recall must be a finite number from 0 to 1, got 2"),
         ("SensitivityAtSpecificity", {"specificity": 0.5, "num_thresholds": 0}, "num_thresholds must be an int >= 1, got 0"),
         ("AUC", {"num_thresholds": 1}, "num_thresholds must be an int >= 2, got 1"),
+        ("AUC", {"num_thresholds": 80_000_000}, "num_thresholds must be at most 100,000, got 80000000"),
         ("AUC", {"curve": "roc curve"}, "curve must be one of ROC, PR, PRGAIN, got 'roc curve'"),
         ("AUC", {"summation_method": "sum"}, "summation_method must be one of"),
         ("AUC", {"num_labels": 3}, "num_labels is for multi_label=True only"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random as python_random
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +16,20 @@ import numpy as np
 import pytest
 
 from tinycnn import errors
-from tinycnn.callbacks import BackupAndRestore, Callback, EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights
+from tinycnn.callbacks import (
+    BackupAndRestore,
+    Callback,
+    EarlyStopping,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    SwapEMAWeights,
+)
 from tinycnn.data import PyDataset
 from tinycnn.layers import BatchNormalization, Dense, Dropout, Input
 from tinycnn.models import Sequential
 from tinycnn.optimizers import Adam
+from tinycnn.saving.npz import read_all_arrays, write_arrays
 from tinycnn.utils import set_random_seed
 
 N = 26
@@ -230,6 +241,102 @@ def test_a_backup_of_another_model_is_refused(tmp_path: Path) -> None:
     unbuilt.compile("adam", "mse")
     with pytest.raises(errors.NotBuiltError, match="built model"):
         unbuilt.fit(Batches(), verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+
+
+def _with(**changes: Any) -> Any:
+    return lambda meta, arrays: meta.update(changes)
+
+
+def _without(name: str) -> Any:
+    return lambda meta, arrays: meta.pop(name)
+
+
+def _peer(name: str, value: Any) -> Any:
+    """The first callback is an EarlyStopping."""
+    return lambda meta, arrays: meta["callbacks"][0][1].update({name: value})
+
+
+def _array(name: str, value: Any) -> Any:
+    return lambda meta, arrays: arrays.update({name: np.asarray(value)})
+
+
+PLAIN = ["batches", "callbacks", "data", "epoch", "layers", "numpy", "objective", "python", "random", "since_saving", "steps", "stopped"]
+DAMAGES: dict[str, Any] = {
+    **{f"no {name}": _without(name) for name in PLAIN},
+    **{f"{name} is x": _with(**{name: "x"}) for name in PLAIN},
+    "batches is negative": _with(batches=-1),
+    "more batches than there are": _with(batches=5),
+    "a place that is no number": lambda meta, arrays: meta["data"].update(taken="x"),
+    "random is empty": _with(random={}),
+    "layers are numbers": _with(layers=[5]),
+    "python is empty": _with(python=[]),
+    "numpy reads beyond its key": lambda meta, arrays: meta["numpy"].__setitem__(1, 10**6),
+    "numpy's key is short": _array("numpy", np.zeros(5, np.uint32)),
+    "callbacks are numbers": _with(callbacks=[5]),
+    "an attribute that is not resumed": _peer("on_epoch_end", 5),
+    "an attribute of another kind": _peer("wait", "../x"),
+    "arrays that are not there": _peer("best_weights", {"arrays": 10**9}),
+    "arrays by no number": _peer("best_weights", {}),
+    "strings": _array("weights/0", ["a"]),
+    "complex slots": _array("optimizer/momentum/0", np.zeros((4, 6), complex)),
+    "steps that are no number": _array("optimizer/iterations", np.nan),
+}
+
+
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    folder = tmp_path_factory.mktemp("backup")
+    with pytest.raises(InterruptedError):
+        build(1).fit(X, Y, batch_size=7, verbose=0, callbacks=[EarlyStopping("loss"), BackupAndRestore(folder, 2), Killer(batches=3)])
+    return read_all_arrays(folder / "latest.npz")
+
+
+def _state(model: Sequential) -> list[Any]:
+    # the optimizer's numbers tell a step; its slots are zeros once it is built
+    return [*(w.tolist() for w in model.get_weights()), int(model.optimizer.iterations), np.random.get_state()[2], python_random.getstate()]  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_backup_changes_nothing(name: str, backup: dict[str, np.ndarray], tmp_path: Path) -> None:
+    arrays = dict(backup)
+    meta = json.loads(arrays["meta"].tobytes())
+    DAMAGES[name](meta, arrays)
+    write_arrays(tmp_path / "latest.npz", arrays | {"meta": np.frombuffer(json.dumps(meta).encode(), np.uint8)})
+    model, stopping = build(2), EarlyStopping("loss")
+    before = _state(model)
+    with pytest.raises(errors.DataError, match=r"latest\.npz"):
+        model.fit(X, Y, batch_size=7, shuffle=False, verbose=0, callbacks=[stopping, BackupAndRestore(tmp_path)])
+    assert _state(model) == before
+    assert callable(stopping.on_epoch_end)
+
+
+def test_a_backup_directs_no_other_callback(backup: dict[str, np.ndarray], tmp_path: Path) -> None:
+    arrays = dict(backup)
+    meta = json.loads(arrays["meta"].tobytes())
+    meta["callbacks"] = [["ModelCheckpoint", {"filepath": str(tmp_path / "elsewhere.keras")}]]
+    write_arrays(tmp_path / "latest.npz", arrays | {"meta": np.frombuffer(json.dumps(meta).encode(), np.uint8)})
+    callbacks = [ModelCheckpoint(tmp_path / "mine.keras"), BackupAndRestore(tmp_path)]
+    with pytest.raises(errors.DataError, match=r"latest\.npz.*'filepath'"):
+        build(2).fit(X, Y, batch_size=7, verbose=0, callbacks=callbacks)
+    assert os.listdir(tmp_path) == ["latest.npz"]
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"\xff\xfe\xfd", b"[" * 100_000])
+def test_plain_data_that_are_none(text: bytes, backup: dict[str, np.ndarray], tmp_path: Path) -> None:
+    write_arrays(tmp_path / "latest.npz", backup | {"meta": np.frombuffer(text, np.uint8)})
+    with pytest.raises(errors.DataError, match=r"latest\.npz"):
+        build(2).fit(X, Y, batch_size=7, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+
+
+def test_members_that_are_listed_often(tmp_path: Path) -> None:
+    path = tmp_path / "latest.npz"
+    write_arrays(path, {"a": np.zeros(100_000)})
+    data = path.read_bytes()
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    entry, count = data[start:end], 3000
+    path.write_bytes(data[:start] + entry * count + data[end : end + 8] + struct.pack("<HHIIH", count, count, len(entry) * count, start, 0))
+    with pytest.raises(errors.DataError, match=r"latest\.npz.*twice"):
+        read_all_arrays(path)
 
 
 def test_nothing_is_kept_of_a_training_gone_wrong(tmp_path: Path) -> None:

@@ -125,6 +125,12 @@ def test_promises_are_checked_before_memory_is_taken():
             read_idx(io.BytesIO(data))
 
 
+def test_shapes_that_numpy_cannot_have():
+    for sizes, message in (([1] * 65, "65 axes"), ([0, 2**32 - 1, 2**32 - 1], "at most")):
+        with pytest.raises(DataError, match=message):
+            read_idx(io.BytesIO(struct.pack(f">HBB{len(sizes)}I", 0, 8, len(sizes), *sizes) + b"x"))
+
+
 def test_another_shape_is_named():
     with pytest.raises(DataError, match=r"\(3, 4, 5\), expected \(60000, 28, 28\)"):
         read_idx(io.BytesIO(idx_bytes(IMAGES)), shape=(60000, 28, 28))

@@ -232,7 +232,20 @@ X = values((12, 8, 8, 1), 1)
 KINDS = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
 PLACES = values((12, 2), 3)
 
+
 #: Function that makes the model, x, y, and the loss.
+def shared_with_a_part() -> Model:
+    """A layer that is in a model, and in another model inside of it."""
+    inputs, layer = Input((8, 8, 1)), Conv2D(1, 3, padding="same", activation="tanh")
+    part = Model(inputs, layer(inputs))
+    return Model(inputs, Dense(3, activation="softmax")(Flatten()(part(part(layer(inputs))))))
+
+
+def not_ascii() -> Model:
+    names = [*(f"größe_{i}" for i in range(9)), "long_" * 400]
+    return Sequential([Input((8, 8, 1)), Flatten(), *(Dense(3, name=name) for name in names)])
+
+
 MODELS: dict[str, tuple[Callable[[], Model], Any, Any, Any]] = {
     "stack": (stack, X, KINDS, "categorical_crossentropy"),
     "nested": (nested, X, KINDS, "categorical_crossentropy"),
@@ -240,6 +253,7 @@ MODELS: dict[str, tuple[Callable[[], Model], Any, Any, Any]] = {
     "shared": (shared, [X, X[::-1].copy()], KINDS, "categorical_crossentropy"),
     "with ops": (with_ops, X, KINDS, "categorical_crossentropy"),
     "two outputs": (two_outputs, X, [KINDS, PLACES], ["categorical_crossentropy", "mse"]),
+    "names that are not ASCII": (not_ascii, X, KINDS, "mse"),
     "by name": (by_name, {"a": X, "b": X[::-1].copy()}, {"y": KINDS, "z": PLACES}, {"y": "categorical_crossentropy", "z": "mse"}),
 }
 
@@ -264,6 +278,19 @@ def test_every_kind_of_model(name: str, tmp_path: Path) -> None:
     theirs, ours = there_and_back(model, x, tmp_path)
     assert ours.optimizer.iterations == int(theirs.optimizer.iterations) == 2
     assert_go_on_alike([model, ours] if name in SLOW_IN_JAX and keras.backend.backend() == "jax" else [model, theirs, ours], x, y)
+
+
+def test_a_shared_layer_stays_one_layer(tmp_path: Path) -> None:
+    model = shared_with_a_part()
+    model.compile("adam", "categorical_crossentropy")
+    losses_of(model, X, KINDS, 2)
+    theirs, ours = there_and_back(model, X, tmp_path)
+    model.save(tmp_path / "here.h5")
+    again = load_model(tmp_path / "here.h5")
+    for found in (theirs, ours, again, tinycnn.models.model_from_json(model.to_json())):
+        assert len(found.weights) == len(model.weights) == 4
+    assert_go_on_alike([model, ours, again], X, KINDS)
+    assert "shared_object_id" not in nested().to_json()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in NOT_IN_H5])
@@ -309,6 +336,8 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"initial_accumulator_value": 0.3}),
     ("Adadelta", {"learning_rate": 1.0}),
     ("Adafactor", {"learning_rate": 0.3}),
+    ("Adafactor", {"learning_rate": 0.3, "use_ema": True, "ema_momentum": 0.5}),
+    ("Adafactor", {"learning_rate": 0.3, "gradient_accumulation_steps": 2}),
     ("Lamb", {"learning_rate": 0.01}),
     ("Lion", {"learning_rate": 0.01}),
     ("Ftrl", {"learning_rate": 0.1}),

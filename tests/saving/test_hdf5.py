@@ -13,6 +13,7 @@ import pytest
 
 from tinycnn.errors import DataError
 from tinycnn.saving.hdf5 import Group, read_hdf5
+from tinycnn.saving.hdf5_heaps import Heaps
 
 ARRAYS = {
     "a": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -65,6 +66,31 @@ def test_many_members_make_a_tree() -> None:
     assert [int(root.dataset(f"d{i}").read()[0]) for i in (0, 1, 150, 299)] == [0, 1, 150, 299]
 
 
+@pytest.mark.parametrize("count", [1, 8, 9, 40, 3000])
+def test_names_that_are_not_ascii(count: int) -> None:
+    names = [f"größe_{i}" for i in range(count)]
+    root = read_hdf5(written(lambda file: [file.create_dataset(f"é/{name}", data=[i]) for i, name in enumerate(names)]))
+    assert root.keys() == ["é"]
+    group = root.group("é")
+    assert sorted(group.keys()) == sorted(names)
+    assert [int(group.dataset(name).read()[0]) for name in names[::97]] == list(range(count))[::97]
+
+
+def test_links_that_were_deleted_are_not_found() -> None:
+    def fill(file: Any) -> None:
+        for i in range(30):
+            file[f"é{i}"] = [i]
+        del file["é4"]
+
+    with pytest.raises(DataError, match="deleted"):
+        read_hdf5(written(fill)).keys()
+
+
+def test_long_names() -> None:
+    root = read_hdf5(written(lambda file: file.update({"x" * 50_000: [1], "y" * 3000: [2]})))
+    assert [int(root.dataset(name).read()[0]) for name in ("x" * 50_000, "y" * 3000)] == [1, 2]
+
+
 def test_what_is_missing_is_named() -> None:
     root = read_hdf5(written(fill))
     for look_up in (lambda: root.dataset("b"), lambda: root.group("b"), lambda: root.dataset("deep/er/c"), lambda: root.group("a")):
@@ -85,6 +111,7 @@ FOREIGN = {
     "booleans": (lambda file: file.create_dataset("x", data=[True]), {}),
     "the newest format": (lambda file: file.create_dataset("x", data=[1.0]), {"libver": "latest"}),
     "creation order": (lambda file: file.create_group("g", track_order=True).create_dataset("x", data=[1.0]), {}),
+    "a soft link beside a name that is not ASCII": (lambda file: file.update({"é": [1.0], "x": h5py.SoftLink("/é")}), {}),
 }
 
 
@@ -116,8 +143,17 @@ def small(file: Any) -> None:
     file["g"].attrs["names"] = np.array([b"a"])
 
 
-def test_truncations_and_flips_are_errors_or_harmless() -> None:
-    data = written(small)
+def of_newer_kinds(file: Any) -> None:
+    """A group with links in its header, and one with links in a heap."""
+    small(file)
+    for i in range(9):
+        file[f"h/ö{i}"] = [i]
+    file["é"] = file["g"]
+
+
+@pytest.mark.parametrize("fill", [small, of_newer_kinds])
+def test_truncations_and_flips_are_errors_or_harmless(fill: Callable[[Any], Any]) -> None:
+    data = written(fill)
     walk(read_hdf5(data))
     for size in range(0, len(data), 7):
         with pytest.raises(DataError):
@@ -131,9 +167,10 @@ def test_truncations_and_flips_are_errors_or_harmless() -> None:
             continue
 
 
-def test_random_bytes_behind_a_good_signature() -> None:
+@pytest.mark.parametrize("fill", [small, of_newer_kinds])
+def test_random_bytes_behind_a_good_signature(fill: Callable[[Any], Any]) -> None:
     generator = np.random.default_rng(0)
-    data = bytearray(written(small))
+    data = bytearray(written(fill))
     for _ in range(300):
         noisy = bytearray(data)
         start = int(generator.integers(8, len(data) - 64))
@@ -152,3 +189,25 @@ def test_strings_that_add_up_to_more_than_the_file() -> None:
         data[reference + 16 * i : reference + 16 * (i + 1)] = data[reference : reference + 16]
     with pytest.raises(DataError, match="longer than the file"):
         read_hdf5(data).attribute("words")
+
+
+def test_strings_that_lie_behind_many_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection is gone through once, not for each of its strings."""
+    words = [f"word {i}" for i in range(200)]
+    data = written(lambda file: [file.attrs.create(name, words, dtype=h5py.string_dtype()) for name in ("one", "two")])
+    walks: list[int] = []
+    walked = Heaps._walk
+    monkeypatch.setattr(Heaps, "_walk", lambda self, place: walks.append(place) or walked(self, place))
+    root = read_hdf5(data)
+    assert root.attribute("one") == root.attribute("two") == words
+    assert len(walks) == len(set(walks)) < 10
+
+
+def test_collections_that_lie_in_each_other() -> None:
+    count = 2000
+    parts = (struct.pack("<H6xQ4s4xQ", 7, 16, b"GCOL", 32 * (count - i) + 8) for i in range(count))
+    heaps = Heaps(memoryview(b"".join(parts) + struct.pack("<H6xQ", 5, 8) + b"abcdefgh"))
+    assert heaps.text(8, 32 * count - 16, 5) == "abcdefgh"
+    with pytest.raises(DataError, match="not where it should be"):
+        for place in range(16, 32 * count, 32):
+            heaps.text(8, place, 5)

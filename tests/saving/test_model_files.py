@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -112,6 +114,15 @@ def test_float64(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
 
 
+def test_numbers_of_an_optimizer_in_float64(tmp_path: Path) -> None:
+    model = Sequential([Input((3,), dtype="float64"), Dense(2, dtype="float64")])
+    model.compile("nadam", "mse")
+    model.fit(X.astype(np.float64), X[:, :2], epochs=3, verbose=0)
+    model.save(tmp_path / "m.keras")
+    ours, theirs = (m.optimizer.get_state()["u_product"] for m in (model, load_model(tmp_path / "m.keras")))
+    assert ours == theirs != np.float32(ours)
+
+
 def test_a_shared_weight_is_in_the_file_of_both(tmp_path: Path) -> None:
     model = Sequential([Input((3,)), Dense(3), Dense(3)])
     model.layers[1].kernel = model.layers[0].kernel
@@ -209,6 +220,37 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         model.save(tmp_path / "m.keras")
     assert (tmp_path / "m.keras").read_bytes() == before
     assert os.listdir(tmp_path) == ["m.keras"]
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+import h5py
+from tinycnn.layers import Dense, Input
+from tinycnn.models import Sequential, load_model
+
+model = Sequential([Input((64,)), Dense(4000), Dense(2000)])
+for name in sys.argv[1:]:
+    save = model.save_weights if "weights" in name else model.save
+    save(name)
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 20 * 2**20, resource.RLIM_INFINITY))
+    try:
+        save(name)
+        sys.exit(f"{name} was saved")
+    except MemoryError:
+        pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    model.load_weights(name)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_too_little_memory_is_a_memory_error(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("m.keras", "m.h5", "m.weights.h5")]
+    subprocess.run([sys.executable, "-P", "-c", SHORT_OF_MEMORY, *names], check=True)
+    assert sorted(os.listdir(tmp_path)) == ["m.h5", "m.keras", "m.weights.h5"]
 
 
 def test_the_front_door() -> None:

@@ -13,6 +13,7 @@ from tinycnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, 
 from tinycnn.losses import SparseCategoricalCrossentropy
 from tinycnn.models import Model, Sequential
 from tinycnn.optimizers import SGD
+from tinycnn.saving import budget
 from tinycnn.saving.onnx import runner
 
 onnx = pytest.importorskip("onnx")
@@ -245,6 +246,7 @@ def test_external_data_is_not_opened(tmp_path):
         ({"dims": [2**40, 2**40], "raw_data": b"\0"}, "has 1 bytes, expected"),
         ({"dims": [-1], "raw_data": b""}, "impossible shape"),
         ({"dims": [1] * 20, "raw_data": b"\0" * 4}, "impossible shape"),
+        ({"dims": [0, 2**62, 2**62], "raw_data": b""}, r"m\.onnx: .*impossible shape"),
         ({"dims": [3], "float_data": [1.0]}, "has 1 values, expected 3"),
         ({"dims": [1], "data_type": 8, "string_data": [b"x"]}, "dtype 8"),
         ({"dims": [1], "data_type": 16, "raw_data": b"\0\0"}, "dtype 16"),
@@ -274,6 +276,39 @@ def test_tensors_that_are_not_what_they_say(tmp_path, tensor, message):
 def test_graphs_that_do_not_hold_together(tmp_path, nodes, message):
     with pytest.raises(DataError, match=message):
         saving.load_onnx(saved(tmp_path / "m.onnx", nodes))
+
+
+@pytest.mark.parametrize("names", [("a/b", "a_b"), ("y", "y")])
+def test_outputs_that_cannot_be_told_apart(tmp_path, names):
+    nodes = [helper.make_node("Relu", ["x"], [name]) for name in dict.fromkeys(names)]
+    with pytest.raises(DataError, match=r"m\.onnx: "):
+        saving.load_onnx(saved(tmp_path / "m.onnx", nodes, outputs=[info(name, "n", 2) for name in names]))
+
+
+@pytest.mark.parametrize(
+    ("node", "shape"),
+    [
+        (helper.make_node("Conv", ["x", "w"], ["y"], pads=[500] * 4), (8, 8, 1000, 1000)),
+        (helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2], pads=[999] * 4), (8, 8, 1000, 1000)),
+        (helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[999, 999], pads=[499] * 4), (1,)),
+    ],
+    ids=["Conv", "ConvTranspose", "MaxPool"],
+)
+def test_a_small_file_cannot_ask_for_much_work(tmp_path, node, shape):
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["w"]), node]
+    with pytest.raises(DataError, match=rf"m\.onnx: the node 'y' \({node.op_type}\): {node.op_type} would compute too long"):
+        saving.load_onnx(
+            saved(tmp_path / "m.onnx", nodes, {"shape": np.array(shape)}, [info("x", 1, 8, 1000, 1000)], [info("y", 1, 8, 1001, 1001)])
+        )
+
+
+def test_many_products_are_too_much_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "_MAX_WORK", 2**24)
+    monkeypatch.setattr(budget, "_WORK_OF_A_CELL", 0)
+    nodes = [helper.make_node("MatMul", [f"v{i}" if i else "x", "w"], [f"v{i + 1}"]) for i in range(99)]
+    nodes.insert(0, helper.make_node("ConstantOfShape", ["shape"], ["w"]))
+    with pytest.raises(DataError, match=r"'v6.' \(MatMul\): MatMul would compute too long"):
+        saving.load_onnx(saved(tmp_path / "m.onnx", nodes, {"shape": np.array([256, 256])}, [info("x", 4, 256)], [info("v99", 4, 256)]))
 
 
 def test_a_small_file_cannot_ask_for_much_memory(tmp_path, monkeypatch):

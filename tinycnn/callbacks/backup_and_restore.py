@@ -18,7 +18,8 @@ from tinycnn import random
 from tinycnn.callbacks.callback import Callback, Logs
 from tinycnn.callbacks.finite import is_finite
 from tinycnn.checks import check_path
-from tinycnn.errors import ArgumentError, DataError, NotBuiltError, TinyCNNError
+from tinycnn.errors import ArgumentError, DataError, NotBuiltError, TinyCNNError, shown
+from tinycnn.saving.archive import parse_json
 from tinycnn.saving.npz import read_all_arrays, write_arrays
 
 __all__ = ["BackupAndRestore", "Resumption"]
@@ -27,6 +28,18 @@ Arrays = dict[str, NDArray[Any]]
 
 #: Changes with what is in the file.
 _FORMAT = 1
+#: What the plain data must have, each of one of these types.
+_META: dict[str, tuple[type, ...]] = {
+    **{"epoch": (int,), "batches": (int,), "since_saving": (int,), "stopped": (bool,), "steps": (int, type(None))},
+    **{"random": (dict,), "layers": (list,), "python": (list,), "numpy": (list,), "data": (dict, type(None))},
+    **{"objective": (list, type(None)), "callbacks": (list,)},
+}
+#: The plain data of a training have some 10 kB.
+_MAX_META = 8 << 20
+#: Numbers in the state of NumPy's global generator.
+_KEY = 624
+#: What values that do not fit raise where they are put, apart from tinycnn's own errors.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -95,19 +108,17 @@ class BackupAndRestore(Callback):
         found = self._read()
         if found is None:
             return
+        path, arrays, meta = found
         if not self.model.built:
-            raise NotBuiltError(f"BackupAndRestore found {self._latest} and needs a built model to go on: call build(input_shape) first")
-        meta = json.loads(found.get("meta", np.zeros(0)).tobytes() or b"{}")
-        if meta.get("format") != _FORMAT:
-            raise DataError(f"{self._latest} is no backup of this version of tinycnn")
+            raise NotBuiltError(f"BackupAndRestore found {path} and needs a built model to go on: call build(input_shape) first")
         if meta["steps"] != self.params["steps"]:
-            raise ArgumentError(f"{self._latest} is of a training of {meta['steps']} batches an epoch, got data of {self.params['steps']}")
-        self._restore(found, meta)
+            raise ArgumentError(f"{path} is of a training of {meta['steps']} batches an epoch, got data of {self.params['steps']}")
+        self._restore(path, arrays, meta)
         self._batches, self._last_batch = meta["since_saving"], meta["batches"] - 1
         self.model.resumption = Resumption(
             self.params["epochs"] if meta["stopped"] else meta["epoch"],
             meta["batches"],
-            lambda: self._restore(found, meta),
+            lambda: self._restore(path, arrays, meta),
         )
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -133,15 +144,15 @@ class BackupAndRestore(Callback):
                 self.backup_dir.rmdir()
 
     # ---- files
-    def _read(self) -> Arrays | None:
-        """The last state that can be read; None if there is none."""
+    def _read(self) -> tuple[Path, Arrays, dict[str, Any]] | None:
+        """The last state that can be read, and the file it is in; None if there is none."""
         self._latest_is_readable = True
         try:
-            return read_all_arrays(self._latest)
+            return _read(self._latest)
         except (OSError, DataError) as error:
             self._latest_is_readable = False
             if self.double_checkpoint and self._previous.exists():
-                return read_all_arrays(self._previous)
+                return _read(self._previous)
             if isinstance(error, FileNotFoundError):
                 return None
             raise
@@ -190,20 +201,26 @@ class BackupAndRestore(Callback):
             meta["callbacks"].append([type(callback).__name__, plain])
         return arrays, meta
 
-    def _restore(self, arrays: Arrays, meta: dict[str, Any]) -> None:
-        """Put `_state` back."""
-        model, optimizer = self.model, self.model.optimizer
-        weights = _part(arrays, "weights/")
-        state = _part(arrays, "optimizer/")
-        if any("/" in name for name in state):  # else a training step of the user's own does not use it
-            optimizer.build(model.trainable_variables)
-        before = model.get_weights()
+    def _restore(self, path: Path, arrays: Arrays, meta: dict[str, Any]) -> None:
+        """Put `_state` back, all of it or nothing."""
+        if any("/" in name for name in _part(arrays, "optimizer/")):  # else a training step of the user's own does not use it
+            self.model.optimizer.build(self.model.trainable_variables)
+        old_arrays, old_meta = self._state()
+        old_arrays = {name: array.copy() for name, array in old_arrays.items()}
         try:
-            model.set_weights([weights[str(i)] for i in range(len(weights))])
-            optimizer.set_state(state)
-        except (TinyCNNError, KeyError) as error:
-            model.set_weights(before)
-            raise ArgumentError(f"the state in {self.backup_dir} is that of another model or optimizer: {error}") from None
+            self._assign(arrays, meta)
+        except (TinyCNNError, *_MISFITS) as error:
+            self._assign(old_arrays, old_meta)
+            if isinstance(error, TinyCNNError) and not isinstance(error, DataError):
+                raise ArgumentError(f"the state in {path} is that of another model or optimizer: {error}") from None
+            raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
+
+    def _assign(self, arrays: Arrays, meta: dict[str, Any]) -> None:
+        """`_restore`, with errors on the way."""
+        model = self.model
+        weights = _part(arrays, "weights/")
+        model.set_weights([weights[str(i)] for i in range(len(weights))])
+        model.optimizer.set_state(_part(arrays, "optimizer/"))
         model.fit_data.position = meta["data"]
         model.objective_shapes = meta["objective"]
         for i, metric in enumerate(model.metrics):
@@ -213,13 +230,18 @@ class BackupAndRestore(Callback):
         for i, (callback, (class_name, plain)) in enumerate(zip(self._peers, meta["callbacks"], strict=False)):
             if class_name == type(callback).__name__:  # else `fit` was given other callbacks
                 for name, value in plain.items():
-                    setattr(callback, name, _rebuilt(value, arrays, f"callbacks/{i}/{name}/"))
+                    if name not in callback.resumed:
+                        raise DataError(f"{class_name} resumes no attribute {shown(name)}")
+                    setattr(callback, name, _rebuilt(value, arrays, f"callbacks/{i}/{name}/", getattr(callback, name)))
         for generator, state in zip(self._generators(), meta["layers"], strict=False):
             generator.bit_generator.state = state
         version, numbers, gauss = meta["python"]
         python_random.setstate((version, tuple(numbers), gauss))
-        name, *rest = meta["numpy"]
-        np.random.set_state((name, arrays["numpy"], *rest))  # noqa: NPY002
+        name, place, *rest = meta["numpy"]
+        key = arrays["numpy"]
+        if not (type(place) is int and 0 <= place <= _KEY == len(key)):  # NumPy reads at this place without looking
+            raise DataError(f"NumPy's generator has {_KEY} numbers and no place {shown(place)}")
+        np.random.set_state((name, key, place, *rest))  # noqa: NPY002
         random.set_state(meta["random"])
 
     def _generators(self) -> Iterator[np.random.Generator]:
@@ -231,8 +253,39 @@ def _part(arrays: Arrays, prefix: str) -> Arrays:
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
 
-def _rebuilt(value: Any, arrays: Arrays, prefix: str) -> Any:
-    """A number or None as it is, or the arrays that a note of `_state` stands for."""
-    if not isinstance(value, dict):
-        return value
-    return [arrays[f"{prefix}{k}"].copy() for k in range(value["arrays"])]
+def _read(path: Path) -> tuple[Path, Arrays, dict[str, Any]]:
+    """The path, the arrays and the plain data of a file, which are of the kinds they should be. Raises DataError, OSError."""
+    arrays = read_all_arrays(path)
+    text = arrays.pop("meta", np.zeros(0))
+    if not text.size:
+        raise DataError(f"{path} is no backup of this version of tinycnn")
+    if text.nbytes > _MAX_META:
+        raise DataError(f"{path}: damaged, its plain data have {text.nbytes} bytes")
+    meta = parse_json(text.tobytes(), f"{path}: its plain data")
+    if meta.get("format") != _FORMAT:
+        raise DataError(f"{path} is no backup of this version of tinycnn")
+    for name, types in _META.items():
+        value = meta.get(name)
+        if name not in meta or type(value) not in types or (type(value) is int and value < 0):
+            raise DataError(f"{path}: damaged, {name} must be {' or '.join(t.__name__ for t in types)}, got {shown(value)}")
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"{path}: damaged, {shown(name)} must hold numbers, got dtype {shown(array.dtype.str)}")
+    if (meta["steps"] is not None and meta["batches"] > meta["steps"]) or not _is_position(meta["data"]):
+        raise DataError(f"{path}: damaged, it has no such place in the data as it tells of")
+    return path, arrays, meta
+
+
+def _is_position(data: dict[str, Any] | None) -> bool:
+    """Whether it may be an `Epochs.position`."""
+    return data is None or all(type(data.get(name)) is int and data[name] >= 0 for name in ("taken", "done"))
+
+
+def _rebuilt(value: Any, arrays: Arrays, prefix: str, now: Any) -> Any:
+    """A number or None as it is, or the arrays that a note of `_state` stands for; `now` says what it may be, unless it is None."""
+    if isinstance(value, dict):
+        value = [arrays[f"{prefix}{k}"].copy() for k in range(value["arrays"])]
+    kinds: tuple[type, ...] = (list,) if isinstance(value, list) else (int, float)
+    if value is not None and not (isinstance(value, kinds) and (now is None or isinstance(now, kinds))):
+        raise DataError(f"{shown(prefix[:-1])} cannot be {shown(value)}")
+    return value

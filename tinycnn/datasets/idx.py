@@ -31,6 +31,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 #: Deflate cannot shrink data further than this, so a header that promises more is wrong (https://zlib.net/zlib_tech.html).
 _DEFLATE_MAX_RATIO = 1032
 
+#: NumPy has no more axes.
+_MAX_RANK = 32
+
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -76,13 +79,15 @@ def _parse(stream: BinaryIO, most_bytes: int, shape: tuple[int, ...] | None) -> 
     zero, code, rank = struct.unpack(">HBB", _read(stream, 4))
     if zero or code not in _DTYPES:
         raise _Malformed(f"not an IDX file: it starts with {zero:04x}{code:02x}, expected 0000 and one of the types 08 to 0e")
+    if rank > _MAX_RANK:
+        raise _Malformed(f"holds an array of {rank} axes, at most {_MAX_RANK} are read")
     sizes = struct.unpack(f">{rank}I", _read(stream, 4 * rank))
     if shape is not None and sizes != tuple(shape):
         raise _Malformed(f"holds an array of shape {sizes}, expected {tuple(shape)}")
     dtype = np.dtype(_DTYPES[code])
     promised = math.prod(sizes) * dtype.itemsize
-    if promised > MAX_BYTES:
-        raise _Malformed(f"promises {promised:,} bytes of elements, at most {MAX_BYTES:,} are read")
+    if math.prod(size or 1 for size in sizes) * dtype.itemsize > MAX_BYTES:  # NumPy counts the other axes of an empty array, too
+        raise _Malformed(f"promises {promised:,} bytes of elements in the shape {sizes}, at most {MAX_BYTES:,} are read")
     if promised > most_bytes:
         raise _Malformed(f"promises {promised:,} bytes of elements, more than the file can hold: it is cut short or damaged")
     array = np.empty(sizes, dtype)

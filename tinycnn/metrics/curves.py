@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinycnn import ops
 from tinycnn.checks import check_count, check_flag, check_number, check_numbers
 from tinycnn.config import epsilon
-from tinycnn.errors import ArgumentError, ShapeError
+from tinycnn.errors import ArgumentError, ShapeError, shown
 from tinycnn.metrics.confusion import ConfusionMetric, confusion_counts
 from tinycnn.metrics.metric import ratio
 from tinycnn.ops.convert import TensorLike
@@ -20,12 +20,16 @@ from tinycnn.registry import register
 __all__ = ["AUC", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 
 Array = NDArray[Any]
+#: A number in a file must not take much memory.
+_MAX_THRESHOLDS = 100_000
 CURVES, SUMMATIONS = ("ROC", "PR", "PRGAIN"), ("interpolation", "majoring", "minoring")
 
 
 def _spread(num_thresholds: int, least: int) -> list[float]:
     """`num_thresholds` numbers from 0 to 1, evenly spread."""
     count = check_count("num_thresholds", num_thresholds, least)
+    if count > _MAX_THRESHOLDS:
+        raise ArgumentError(f"num_thresholds must be at most {_MAX_THRESHOLDS:,}, got {shown(num_thresholds)}")
     return [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
 
 

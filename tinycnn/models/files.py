@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from tinycnn.checks import check_path
-from tinycnn.errors import ArgumentError, DataError, DTypeError, shown
+from tinycnn.errors import ArgumentError, DataError, DTypeError, TinyCNNError, shown
 from tinycnn.layers import Input
 from tinycnn.saving import budget, keras_weights, legacy_h5
 from tinycnn.saving.archive import parse_json, read_archive, write_archive
-from tinycnn.saving.configurable import deserialize, serialize
+from tinycnn.saving.configurable import deserialize, serialize, serialize_shared, sharing
 from tinycnn.saving.custom import within
+from tinycnn.saving.file_errors import naming, one_line
 from tinycnn.saving.hdf5 import Group, read_hdf5
 from tinycnn.saving.keras_config import compile_from_keras, compile_to_keras, from_keras, to_keras
 
@@ -88,7 +89,7 @@ def _built_optimizer(model: Any) -> Any:
 
 def _to_config(model: Any) -> dict[str, Any]:
     """The model in Keras's dialect."""
-    config: dict[str, Any] = to_keras(serialize(model))
+    config: dict[str, Any] = to_keras(serialize_shared(model))
     shape = _input_shape(model)
     config["build_config"] = {"input_shape": shape}
     compiled = model.get_compile_config()
@@ -121,12 +122,8 @@ def load_model(
         OSError: the file cannot be read.
     """
     path = check_path("filepath", filepath)
-    with open(path, "rb") as file:
-        try:
-            with within(custom_objects):
-                return _load(file, compile)
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from error
+    with open(path, "rb") as file, within(custom_objects), naming(path):
+        return _load(file, compile)
 
 
 def _load(file: IO[bytes], compile: bool) -> Any:
@@ -168,7 +165,7 @@ def _from_config(config: Mapping[str, Any], size: float = math.inf) -> Any:
     from tinycnn.models.model import Model  # which has `save`, and so imports this module
 
     try:
-        with budget.limited(size / 2):  # float16 is the smallest
+        with budget.limited(size / 2), sharing():  # float16 is the smallest
             model = deserialize("layer", from_keras(config))
             if not isinstance(model, Model):
                 raise DataError(f"config must be a model's, got {type(model).__name__}")
@@ -176,6 +173,8 @@ def _from_config(config: Mapping[str, Any], size: float = math.inf) -> Any:
                 _build(model, config.get("build_config"))
     except RecursionError:
         raise DataError("config is nested too deeply") from None
+    except TinyCNNError as error:
+        raise DataError(one_line(str(error))) from error
     return model
 
 

@@ -61,7 +61,7 @@ class Adafactor(ByVariable):
         super().__init__(learning_rate, **options)
 
     def slot_shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if name == "velocity":
+        if name not in ("r", "c"):
             return shape
         if len(shape) < 2:
             return ()

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tinycnn import registry
-from tinycnn.errors import ArgumentError, DataError, DTypeError
+from tinycnn.errors import ArgumentError, DataError, DTypeError, shown
 from tinycnn.random import SeedGenerator
 from tinycnn.saving.custom import get_registered_name, get_registered_object, within
 
-__all__ = ["Configurable", "Placed", "argument_names", "deserialize", "resolve", "serialize"]
+__all__ = ["Configurable", "Placed", "argument_names", "deserialize", "resolve", "serialize", "serialize_shared", "sharing"]
 
 C = TypeVar("C", bound="Configurable")
+
+_MAX_NAME = 100
 
 
 class Configurable:
@@ -84,35 +88,51 @@ def resolve(kind: str, identifier: Any) -> Any:
     if isinstance(identifier, dict):
         name, config = identifier.get("class_name"), identifier.get("config", {})
         if not isinstance(name, str):
-            raise ArgumentError(f"a {kind} config must be {{'class_name': name, 'config': {{...}}}}, got {identifier!r}")
+            raise ArgumentError(f"a {kind} config must be {{'class_name': name, 'config': {{...}}}}, got {shown(identifier)}")
         found = _look_up(kind, name)
         if not isinstance(found, type):
             return found
         if not isinstance(config, dict):
-            raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {config!r}")
+            raise ArgumentError(f"the config of {kind} {name!r} must be a dict, got {shown(config)}")
         if not hasattr(found, "from_config"):
             raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
         with _placed(config):
-            return found.from_config(config)
+            if isinstance(config, Placed) and type(_sharing.made.get(config.shared)) is found:
+                return _sharing.made[config.shared]
+            made = found.from_config(config)
+            if isinstance(config, Placed):
+                if config.finish:
+                    config.finish(made)
+                if config.shared is not None:
+                    _sharing.made[config.shared] = made
+            return made
     if isinstance(identifier, type):
         return identifier()
     if callable(identifier):
         return identifier
-    raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {identifier!r}")
+    raise DTypeError(f"{kind} must be a name, a class, an instance, a config or a function, got {shown(identifier)}")
 
 
 def _look_up(kind: str, name: str) -> Any:
     """What `name` stands for: one of the user's own, or a registered one."""
     found = get_registered_object(name)
-    return registry.lookup(kind, name) if found is None else found
+    # a name that is too long to be one is not told, and compared with others, as a whole
+    return registry.lookup(kind, name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}...") if found is None else found
 
 
 class Placed(dict[str, Any]):
-    """Arguments that know where in a file they stand, for errors: "layer 'x' (class Foo) at config.layers[3]"."""
+    """Arguments that know where in a file they stand, for errors: "layer 'x' (class Foo) at config.layers[3]".
 
-    def __init__(self, config: Mapping[str, Any], place: str) -> None:
+    `finish` is called with the object that is made of them. Where `shared` is not None, all configs with it stand for one object.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], place: str, finish: Callable[[Any], None] | None = None, shared: int | None = None
+    ) -> None:
         super().__init__(config)
         self.place = place
+        self.finish = finish
+        self.shared = shared
 
 
 @contextlib.contextmanager
@@ -129,6 +149,42 @@ def _placed(config: Any) -> Iterator[None]:
         raise DataError(f"{place}: {error}") from error
 
 
+class _Sharing(threading.local):
+    """Layers that stand in several places of a model, such as in a model inside of it."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[int] | None = None
+        self.numbers: dict[int, int] = {}
+        self.made: dict[int | None, Any] = {}
+
+
+_sharing = _Sharing()
+
+
+@contextlib.contextmanager
+def sharing() -> Iterator[None]:
+    """Configs in the block that are marked as those of one layer give one."""
+    before, _sharing.made = _sharing.made, {}
+    try:
+        yield
+    finally:
+        _sharing.made = before
+
+
+def serialize_shared(value: Any) -> Any:
+    """`serialize`, with "shared_object_id" beside the config of each layer that is in it several times."""
+    _sharing.counts, _sharing.numbers = Counter(), {}
+    try:
+        found = serialize(value)
+        several = [key for key, count in _sharing.counts.items() if count > 1]
+        if not several:
+            return found
+        _sharing.counts, _sharing.numbers = None, {key: number for number, key in enumerate(several, 1)}
+        return serialize(value)
+    finally:
+        _sharing.counts, _sharing.numbers = None, {}
+
+
 def serialize(value: Any) -> Any:
     """`value` as plain data: an object becomes {"class_name", "config"}, a registered function its name.
 
@@ -138,7 +194,10 @@ def serialize(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (Configurable, SeedGenerator)):
-        return {"class_name": get_registered_name(type(value)), "config": value.get_config()}
+        found = {"class_name": get_registered_name(type(value)), "config": value.get_config()}
+        if _sharing.counts is not None and hasattr(value, "own_weights"):  # a layer: of anything else, one as good will do
+            _sharing.counts[id(value)] += 1
+        return {**found, "shared_object_id": _sharing.numbers[id(value)]} if id(value) in _sharing.numbers else found
     if isinstance(value, (list, tuple)):
         return [serialize(item) for item in value]
     if isinstance(value, Mapping):
@@ -162,6 +221,6 @@ def deserialize(kind: str, config: Any, custom_objects: Mapping[str, Any] | None
         ArgumentError: it is no such dict, no such class is registered, or the config does not fit it.
     """
     if not isinstance(config, dict):
-        raise ArgumentError(f"the config of a {kind} must be a dict with 'class_name' and 'config', got {config!r}")
+        raise ArgumentError(f"the config of a {kind} must be a dict with 'class_name' and 'config', got {shown(config)}")
     with within(custom_objects):
         return resolve(kind, config)

@@ -5,6 +5,8 @@ address against the file, follows none twice on one way, and knows plain groups,
 nothing else that the format has - links to elsewhere, external or virtual storage, filters, code - exists for it. Values are views into
 the file's bytes: nothing is allocated by what a file says.
 
+Names that are not ASCII make a group of a newer kind: `hdf5_links`.
+
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (superblock 0 and 1, object headers 1).
 """
 
@@ -21,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn.errors import DataError
+from tinycnn.saving.hdf5_heaps import Heaps
+from tinycnn.saving.hdf5_links import heap_links, link
 
 __all__ = ["Dataset", "Group", "read_hdf5"]
 
@@ -30,8 +34,8 @@ R = TypeVar("R")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _UNDEFINED = 0xFFFFFFFFFFFFFFFF
 #: Types of header messages.
-_DATASPACE, _DATATYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE, _DENSE_ATTRIBUTES = (
-    *(0x01, 0x03, 0x06, 0x07, 0x08, 0x0B, 0x0C, 0x10, 0x11, 0x15),
+_DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE, _DENSE_ATTRIBUTES = (
+    *(0x01, 0x02, 0x03, 0x06, 0x07, 0x08, 0x0B, 0x0C, 0x10, 0x11, 0x15),
 )
 #: IEEE 754 as HDF5 describes it: size -> offset, precision, places and sizes of exponent and mantissa, bias.
 _IEEE = {2: (0, 16, 10, 5, 0, 10, 15), 4: (0, 32, 23, 8, 0, 23, 127), 8: (0, 64, 52, 11, 0, 52, 1023)}
@@ -73,7 +77,7 @@ def read_hdf5(data: Buffer) -> Group:
     if (offsets, lengths, base) != (8, 8, 0) or end > len(data):
         raise DataError(f"the HDF5 file is damaged or cut: it should have {end} bytes and has {len(data)}")
     (header,) = struct.unpack_from("<Q", data, start + 40)
-    return Group(data, header, "")
+    return Group(data, Heaps(data), header, "")
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,9 @@ class _Type:
 class _Object:
     """What has a header: messages, attributes and a place."""
 
-    def __init__(self, data: memoryview, address: int, path: str) -> None:
+    def __init__(self, data: memoryview, heaps: Heaps, address: int, path: str) -> None:
         self.path = path
-        self._data = data
+        self._data, self._heaps = data, heaps
         self._messages = list(_messages(data, address))
 
     def _find(self, kind: int) -> memoryview:
@@ -113,8 +117,8 @@ class _Object:
         for kind, body in self._messages:
             if kind == _ATTRIBUTE:
                 place, sizes = _attribute_parts(body)
-                if _text(body, place[0]) == name:
-                    return _attribute_value(self._data, body, place, sizes, name)
+                if _text(bytes(body[place[0] : place[1]]), 0) == name:
+                    return _attribute_value(self._heaps, body, place, sizes, name)
         return None
 
 
@@ -125,8 +129,8 @@ class Dataset(_Object):
         shape, dtype: as the file declares them; the bytes of such an array are in the file.
     """
 
-    def __init__(self, data: memoryview, address: int, path: str) -> None:
-        super().__init__(data, address, path)
+    def __init__(self, data: memoryview, heaps: Heaps, address: int, path: str) -> None:
+        super().__init__(data, heaps, address, path)
         for message, what in ((_FILTERS, "compressed or filtered"), (_EXTERNAL, "in external files")):
             if self._has(message):
                 raise DataError(f"dataset {path!r} is stored {what}, which is not read here")
@@ -164,23 +168,31 @@ class Dataset(_Object):
 class Group(_Object):
     """A folder in the file."""
 
-    def __init__(self, data: memoryview, address: int, path: str) -> None:
-        super().__init__(data, address, path)
-        if self._has(_LINK) or not self._has(_SYMBOL_TABLE):
+    def __init__(self, data: memoryview, heaps: Heaps, address: int, path: str) -> None:
+        super().__init__(data, heaps, address, path)
+        if not (self._has(_LINK_INFO) or self._has(_SYMBOL_TABLE)):
             raise DataError(f"{path or '/'!r} in the HDF5 file is no group, or one of a kind that is not read here")
 
     @functools.cached_property
     @_named_errors
     def _members(self) -> dict[str, int]:
-        tree, heap = struct.unpack_from("<QQ", self._find(_SYMBOL_TABLE))
         members: dict[str, int] = {}
         letters = 0
-        for name, address in _symbols(self._data, tree, _local_heap(self._data, heap)):
+        for name, address in self._links():
             letters += len(name)
             if name in members or letters > len(self._data):  # names may overlap, and be more than the file has room for
                 raise DataError(f"{self._join(name)!r} is in the HDF5 file twice, or its names are damaged")
             members[name] = address
         return members
+
+    def _links(self) -> Iterator[tuple[str, int]]:
+        """(name, address of the object header) of each member."""
+        if self._has(_LINK_INFO):
+            yield from heap_links(self._data, self._find(_LINK_INFO))
+            yield from (link(body, 0)[:2] for kind, body in self._messages if kind == _LINK)
+        else:
+            tree, heap = struct.unpack_from("<QQ", self._find(_SYMBOL_TABLE))
+            yield from _symbols(self._data, tree, _local_heap(self._data, heap))
 
     def keys(self) -> list[str]:
         """Names of the members."""
@@ -206,7 +218,7 @@ class Group(_Object):
         group = self.group(folder) if folder else self
         if name not in group._members:
             raise DataError(f"the file lacks the dataset {self._join(path)!r}")
-        return _dataset(self._data, group._members[name], self._join(path))
+        return _dataset(self._data, self._heaps, group._members[name], self._join(path))
 
     @_named_errors
     def _walk(self, path: str) -> Group:
@@ -214,7 +226,7 @@ class Group(_Object):
         for name in path.split("/"):
             if name not in group._members:
                 raise _Absent(path)
-            group = Group(self._data, group._members[name], group._join(name))
+            group = Group(self._data, self._heaps, group._members[name], group._join(name))
         return group
 
     def _join(self, name: str) -> str:
@@ -226,8 +238,8 @@ class _Absent(KeyError, DataError):
 
 
 @_named_errors
-def _dataset(data: memoryview, address: int, path: str) -> Dataset:
-    return Dataset(data, address, path)
+def _dataset(*place: Any) -> Dataset:
+    return Dataset(*place)
 
 
 # ---- the pieces of the format
@@ -255,21 +267,21 @@ def _messages(data: memoryview, address: int) -> Iterator[tuple[int, memoryview]
                     raise DataError("the HDF5 file is damaged: an object header runs in a circle")
                 seen.add(block[0])
                 blocks.append(block)
-            elif flags & 2 and kind in (_DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE):
+            elif flags & 2 and kind in (_DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _LAYOUT, _ATTRIBUTE):
                 raise DataError("the HDF5 file shares header messages, which is not read here")
             else:
                 yield kind, body
 
 
-def _local_heap(data: memoryview, address: int) -> memoryview:
+def _local_heap(data: memoryview, address: int) -> bytes:
     """The bytes that a group's names are in."""
     signature, size, start = struct.unpack_from("<4s4xQ8xQ", data, address)
     if signature != b"HEAP" or start + size > len(data):
         raise DataError("the HDF5 file is damaged: a group has no names")
-    return data[start : start + size]
+    return bytes(data[start : start + size])
 
 
-def _symbols(data: memoryview, tree: int, names: memoryview) -> Iterator[tuple[str, int]]:
+def _symbols(data: memoryview, tree: int, names: bytes) -> Iterator[tuple[str, int]]:
     """(name, address of the object header) of the members of a group, from its tree of version 1."""
     pending, seen = [tree], {tree}
     while pending:
@@ -293,13 +305,12 @@ def _symbols(data: memoryview, tree: int, names: memoryview) -> Iterator[tuple[s
             pending.append(child)
 
 
-def _text(names: memoryview, start: int, limit: int = 1024) -> str:
+def _text(names: bytes, start: int) -> str:
     """The zero-terminated name at `start`."""
-    raw = bytes(names[start : start + limit])
-    end = raw.find(b"\0")
-    if end < 1:
+    end = names.find(b"\0", start)
+    if end <= start:
         raise DataError("the HDF5 file is damaged: a name has no end, or is empty")
-    return raw[:end].decode()
+    return names[start:end].decode()
 
 
 def _dataspace(body: memoryview) -> tuple[int, ...]:
@@ -338,7 +349,7 @@ def _attribute_parts(body: memoryview) -> tuple[list[int], tuple[int, int, int]]
     return places, (name, kind, shape)
 
 
-def _attribute_value(data: memoryview, body: memoryview, places: list[int], sizes: tuple[int, int, int], name: str) -> Any:
+def _attribute_value(heaps: Heaps, body: memoryview, places: list[int], sizes: tuple[int, int, int], name: str) -> Any:
     kind = _datatype(body[places[1] : places[1] + sizes[1]])
     shape = _dataspace(body[places[2] : places[2] + sizes[2]])
     count = math.prod(shape)
@@ -347,34 +358,12 @@ def _attribute_value(data: memoryview, body: memoryview, places: list[int], size
         raise DataError(f"attribute {name!r} in the HDF5 file is damaged")
     if kind.dtype is None:
         parts = list(struct.iter_unpack("<IQI", raw))
-        if sum(length for length, _, _ in parts) > len(data):
+        if sum(length for length, _, _ in parts) > heaps.size:
             raise DataError(f"attribute {name!r} in the HDF5 file is damaged: its strings are longer than the file")
-        texts = [_heap_text(data, *part) for part in parts]
+        texts = [heaps.text(*part) for part in parts]
     elif kind.dtype.kind == "S":
         texts = [value.decode() for value in np.frombuffer(raw, kind.dtype).tolist()]
     else:
         values = np.frombuffer(raw, kind.dtype).reshape(shape)
         return values if shape else values[()]
     return texts if shape else texts[0]
-
-
-def _heap_text(data: memoryview, length: int, collection: int, index: int) -> str:
-    """A string of any length, from a global heap."""
-    if not length:
-        return ""
-    signature, size = struct.unpack_from("<4s4xQ", data, collection)
-    end = collection + size
-    if signature != b"GCOL" or end > len(data):
-        raise DataError("the HDF5 file is damaged: a string is not where it should be")
-    place = collection + 16
-    while place + 16 <= end:
-        number, held = struct.unpack_from("<H6xQ", data, place)
-        if number == index:
-            found = data[place + 16 : place + 16 + length]
-            if length > held or len(found) != length:
-                break
-            return bytes(found).decode()
-        if number == 0:
-            break
-        place += 16 + -(-held // 8) * 8
-    raise DataError("the HDF5 file is damaged: a string is not where it should be")

@@ -16,7 +16,7 @@ from tinycnn import registry
 from tinycnn.errors import DataError
 from tinycnn.saving.configurable import Placed, argument_names
 from tinycnn.saving.custom import get_registered_name, get_registered_object
-from tinycnn.saving.keras_ops import MODULE, op_from_keras, op_to_keras
+from tinycnn.saving.keras_ops import MODULE, bound, op_from_keras, op_to_keras
 
 __all__ = ["MODULES", "compile_from_keras", "compile_to_keras", "from_keras", "to_keras"]
 
@@ -59,6 +59,8 @@ _NO_DTYPE = ("constraint", "initializer", "loss", "metric", "regularizer", "sche
 #: The objects in a compile config.
 _COMPILED = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
 _MAX_LAYERS = 10_000
+#: Letters of a place in a file: it is made for every part of a config, and a key may be as long as the file.
+_MAX_PLACE, _MAX_KEY = 400, 80
 #: Layers for which a file of Keras's has `training` only where they were told it.
 _TELL_TRAINING = ("BatchNormalization", *_MODELS)
 #: Classes that stand for a plain value here, and what in their configs that is.
@@ -92,7 +94,7 @@ def to_keras(value: Any, kind: str = "layer") -> Any:
 def _class_to_keras(name: str, value: Mapping[str, Any], kind: str) -> dict[str, Any]:
     others = {key: to_keras(part, kind) for key, part in value.items() if key not in ("class_name", "config")}
     if name == "Operation":
-        return {**op_to_keras(value["config"]), **others}
+        return {**others, **op_to_keras(value["config"], others.get("inbound_nodes", ()))}
     config = {key: to_keras(part, _kind(key, kind)) for key, part in value["config"].items()}
     package, _, own = name.rpartition(">")
     if package or name not in registry.names(kind):
@@ -140,13 +142,18 @@ def from_keras(value: Any, kind: str = "layer", place: str = "config") -> Any:
         name = value.get("class_name")
         if isinstance(name, str) and "config" in value:
             return _class_from_keras(name, value, kind, place)
-        return {key: from_keras(part, _kind(key, kind), f"{place}.{key}") for key, part in value.items()}
-    return [from_keras(part, kind, f"{place}[{i}]") for i, part in enumerate(value)] if isinstance(value, list) else value
+        return {key: from_keras(part, _kind(key, kind), _inside(place, f".{key:.{_MAX_KEY}}")) for key, part in value.items()}
+    return [from_keras(part, kind, _inside(place, f"[{i}]")) for i, part in enumerate(value)] if isinstance(value, list) else value
+
+
+def _inside(place: str, part: str) -> str:
+    """A place inside of a place."""
+    return place if len(place) > _MAX_PLACE else place + part
 
 
 def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str) -> Any:
     config = value["config"]
-    who = f"{kind} {_named(config)}(class {name}) at {place}"
+    who = f"{kind} {_named(config)}(class {name:.{_MAX_KEY}}) at {place}"
     if name == "__keras_tensor__":
         return dict(value)
     if name in _VALUES:
@@ -162,20 +169,24 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     if not isinstance(config, Mapping):
         raise DataError(f"{who}: its config must be a dict, got {type(config).__name__}")
     others = {key: part for key, part in value.items() if key in ("name", "inbound_nodes")}
+    shared = value.get("shared_object_id") if kind == "layer" else None
+    shared = shared if isinstance(shared, int) else None
     if isinstance(others.get("inbound_nodes"), list):
         others["inbound_nodes"] = [_node_from_keras(node, name) for node in others["inbound_nodes"]]
     if str(value.get("module")).startswith(MODULE):
-        return {"class_name": "Operation", "config": Placed(op_from_keras(name, config, who), who), **others}
+        arguments, calls = op_from_keras(name, config, who, others.get("inbound_nodes"))
+        others |= {} if calls is None else {"inbound_nodes": calls}
+        return {"class_name": "Operation", "config": Placed(arguments, who, bound), **others}
     registered = next((n for n in (value.get("registered_name"), name) if get_registered_object(n) is not None), None)
     if registered is not None:
-        parts = {key: from_keras(part, _kind(key, kind), f"{place}.{key}") for key, part in config.items()}
-        return {"class_name": registered, "config": Placed(parts, who), **others}
+        parts = {key: from_keras(part, _kind(key, kind), _inside(place, f".{key:.{_MAX_KEY}}")) for key, part in config.items()}
+        return {"class_name": registered, "config": Placed(parts, who, shared=shared), **others}
     if name not in registry.names(kind):
         raise DataError(f"{who}: tinycnn has no {kind} of this name, and none is registered or among custom_objects")
     cls = registry.lookup(kind, name)
     if not hasattr(cls, "from_config"):
         raise DataError(f"{who}: this {kind} cannot be made from a config")
-    return {"class_name": name, "config": Placed(_arguments(cls, config, kind, who, place), who), **others}
+    return {"class_name": name, "config": Placed(_arguments(cls, config, kind, who, place), who, shared=shared), **others}
 
 
 def _node_from_keras(node: Any, name: str) -> Any:
@@ -217,7 +228,7 @@ def _arguments(cls: type, config: Mapping[str, Any], kind: str, who: str, place:
         if key == "reduction" and value == "auto":
             value = "sum_over_batch_size"
         if (key in known or wrapper) and not (value is None and key in _OF_ALL_LAYERS):
-            found[key] = from_keras(value, _kind(key, kind), f"{place}.{key}")
+            found[key] = from_keras(value, _kind(key, kind), _inside(place, f".{key}"))
         elif value is not None and value not in _NEUTRAL.get(key, ()):
             raise DataError(f"{who}: tinycnn's {cls.__name__} takes no argument {key!r}, here {value!r}"[:400])
     return found

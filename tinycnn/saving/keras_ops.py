@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinycnn import registry
 from tinycnn.errors import DataError, DTypeError
+from tinycnn.saving.op_limits import bounded
 
-__all__ = ["MODULE", "op_from_keras", "op_to_keras"]
+__all__ = ["MODULE", "bound", "op_from_keras", "op_to_keras"]
 
 MODULE = "keras.src.ops"
 #: Where Keras has the classes that are not in its module `numpy`.
@@ -47,6 +48,10 @@ _ALIASES = {"Absolute": "abs", "TrueDivide": "divide"}
 _MAX_PRODUCT = 1 << 24
 
 
+#: Arguments that Keras gives to the call, not to the class.
+_OF_CALLS = {"pad": ("constant_values",)}
+
+
 def _product(value: Any) -> float:
     """Of all numbers in nested lists and dicts that are > 1."""
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
@@ -58,23 +63,51 @@ def class_of(function: str) -> str:
     return _SPELT.get(function) or "".join(part.capitalize() for part in function.split("_"))
 
 
-def op_to_keras(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Module, class and config of an Operation. Raises DTypeError if Keras has no such op."""
+def op_to_keras(config: Mapping[str, Any], calls: Sequence[Any] = ()) -> dict[str, Any]:
+    """Module, class, config and calls ("inbound_nodes") of an Operation. Raises DTypeError if Keras has no such op."""
     function = config["function"]
     if function in ONLY_HERE.split():
         raise DTypeError(f"the operation {config['name']!r} cannot be written into a file: Keras has no op {function!r}")
     home = next((module for module, functions in _HOMES.items() if function in functions.split()), "numpy")
     name = class_of(function)
     arguments = {key: value for key, value in config["arguments"].items() if value is not None}
-    return {"module": f"{MODULE}.{home}", "class_name": name, "config": {"name": config["name"], **arguments}, "registered_name": name}
+    moved = {key: arguments.pop(key) for key in _OF_CALLS.get(function, ()) if key in arguments}
+    nodes = [{**call, "kwargs": {**call["kwargs"], **moved}} for call in calls]
+    written = {"module": f"{MODULE}.{home}", "class_name": name, "config": {"name": config["name"], **arguments}, "registered_name": name}
+    return {**written, "inbound_nodes": nodes} if calls else written
 
 
-def op_from_keras(class_name: str, config: Mapping[str, Any], who: str) -> dict[str, Any]:
-    """The config of an Operation. Raises DataError if tinycnn has no such op."""
+def _without(calls: Any, names: Sequence[str], who: str) -> tuple[Any, dict[str, Any]]:
+    """The calls without these arguments, and the arguments, which must be the same for all of them."""
+    if (
+        not names
+        or not isinstance(calls, list)
+        or not all(isinstance(call, Mapping) and isinstance(call.get("kwargs"), Mapping) for call in calls)
+    ):
+        return calls, {}
+    found = [{key: value for key, value in call["kwargs"].items() if key in names and value is not None} for call in calls]
+    if any(part != found[0] for part in found):
+        raise DataError(f"{who}: it is called with different {' and '.join(names)}, which is not supported")
+    kept = [{**call, "kwargs": {key: value for key, value in call["kwargs"].items() if key not in names}} for call in calls]
+    return kept, found[0] if found else {}
+
+
+def op_from_keras(class_name: str, config: Mapping[str, Any], who: str, calls: Any = ()) -> tuple[dict[str, Any], Any]:
+    """The config and the calls of an Operation. Raises DataError if tinycnn has no such op."""
     known = {class_of(name): name for name in registry.names("operation")} | _ALIASES
     if class_name not in known:
         raise DataError(f"{who}: tinycnn has no op of this name")
-    arguments = {key: value for key, value in config.items() if key != "name" and value is not None and (key, value) != ("sparse", False)}
+    calls, moved = _without(calls, _OF_CALLS.get(known[class_name], ()), who)
+    arguments = {
+        key: value
+        for key, value in {**moved, **config}.items()
+        if key != "name" and value is not None and (key, value) != ("sparse", False)
+    }
     if _product(arguments) > _MAX_PRODUCT:
         raise DataError(f"{who}: its arguments would make a tensor of more than {_MAX_PRODUCT:,} cells, {arguments!r:.200}")
-    return {"name": config.get("name"), "function": known[class_name], "arguments": arguments}
+    return {"name": config.get("name"), "function": known[class_name], "arguments": arguments}, calls
+
+
+def bound(operation: Any) -> None:
+    """Give an Operation that a file describes the limits of `op_limits`, for the time in which it is loaded."""
+    operation._function = bounded(operation._function)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from tinycnn.autograd import Variable
 from tinycnn.errors import DataError
 from tinycnn.layers.layer import Layer
 from tinycnn.saving.hdf5 import Dataset, Group
+from tinycnn.saving.hdf5_writing import written_hdf5
 from tinycnn.saving.paths import layer_paths
 
 __all__ = ["assign", "check_array", "read_optimizer", "read_weights", "set_state", "written_weights"]
@@ -26,20 +26,19 @@ _GENERATORS = ("seed_generator", "random_generator")
 
 def written_weights(model: Layer, optimizer: Any = None) -> memoryview:
     """The content of a `model.weights.h5`."""
-    import h5py
 
-    stream = io.BytesIO()
-    with h5py.File(stream, "w") as file:
+    def fill(file: Any) -> None:
         for path, layer in layer_paths(model).items():
             if layer.own_weights:
                 _write(file, path, layer.name, [variable.numpy() for variable in layer.own_weights])
         if optimizer is not None:
             _write(file, "optimizer", optimizer.name, list(keras_state(optimizer).values()))
-    return stream.getbuffer()
+
+    return written_hdf5(fill)
 
 
 def _write(file: Any, path: str, name: str, arrays: Iterable[Array]) -> None:
-    group = file.create_group(f"{path}/vars" if path else "vars")
+    group = file.create_group((f"{path}/vars" if path else "vars").encode())  # as a string that is not ASCII it makes another kind of group
     group.attrs["name"] = name
     for number, array in enumerate(arrays):
         group[str(number)] = array
@@ -48,8 +47,9 @@ def _write(file: Any, path: str, name: str, arrays: Iterable[Array]) -> None:
 def keras_state(optimizer: Any) -> dict[str, Array]:
     """The state of a built optimizer, by name, in the order and the dtypes of Keras's `optimizer.variables`."""
     state: dict[str, Array] = optimizer.get_state()
-    dtypes = {"iterations": np.int32}
-    return {name: array.astype(dtypes.get(name, np.float32)) if array.ndim == 0 else array for name, array in state.items()}
+    of_weights = next((array.dtype for array in state.values() if array.ndim), np.float32)
+    dtypes = {"iterations": np.int32, "learning_rate": np.float32}
+    return {name: array.astype(dtypes.get(name, of_weights)) if array.ndim == 0 else array for name, array in state.items()}
 
 
 # ---- reading

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import os
@@ -19,6 +18,7 @@ from tinycnn.layers.layer import Layer
 from tinycnn.saving.archive import KERAS_VERSION, parse_json
 from tinycnn.saving.atomic import replacing
 from tinycnn.saving.hdf5 import Dataset, Group
+from tinycnn.saving.hdf5_writing import written_hdf5
 from tinycnn.saving.keras_weights import check_array, keras_state
 
 __all__ = ["is_legacy", "read_config", "read_optimizer", "read_weights", "write_model"]
@@ -186,10 +186,8 @@ def write_model(path: str | os.PathLike[str], model: Layer, optimizer: Any, conf
         optimizer: built, or None.
         config: in Keras's dialect.
     """
-    import h5py
 
-    stream = io.BytesIO()
-    with h5py.File(stream, "w") as file:
+    def fill(file: Any) -> None:
         file.attrs["backend"], file.attrs["keras_version"] = "jax", KERAS_VERSION
         file.attrs["model_config"] = json.dumps({"class_name": config["class_name"], "config": config["config"]})
         if "compile_config" in config:
@@ -200,8 +198,10 @@ def write_model(path: str | os.PathLike[str], model: Layer, optimizer: Any, conf
         if optimizer is not None:
             state = keras_state(optimizer)
             _write_arrays(file.create_group("optimizer_weights"), {f"{optimizer.name}/{name}": a for name, a in state.items()})
+
+    content = written_hdf5(fill)
     with replacing(path) as target:
-        target.write(stream.getbuffer())
+        target.write(content)
 
 
 def _write_layers(root: Any, model: Layer) -> None:
@@ -209,13 +209,13 @@ def _write_layers(root: Any, model: Layer) -> None:
     root.attrs["backend"], root.attrs["keras_version"] = "jax", KERAS_VERSION
     _write_strings(root, "layer_names", list(layers))
     for name, variables in {**layers, _TOP: _ordered(model, model)}.items():
-        _write_arrays(root.create_group(name), {f"{i}/{v.path}": v.numpy() for i, v in enumerate(variables)})
+        _write_arrays(root.create_group(name.encode()), {f"{i}/{v.path}": v.numpy() for i, v in enumerate(variables)})
 
 
 def _write_arrays(group: Any, arrays: Mapping[str, Array]) -> None:
     _write_strings(group, "weight_names", list(arrays))
     for name, array in arrays.items():
-        group[name] = array
+        group[name.encode()] = array  # as a string that is not ASCII it makes another kind of group
 
 
 def _write_strings(group: Any, name: str, strings: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tinycnn.errors import DataError
 from tinycnn.saving.atomic import replacing
+from tinycnn.saving.file_errors import one_line
 
 __all__ = ["DAMAGE", "read_all_arrays", "read_arrays", "write_arrays"]
 
@@ -60,9 +61,13 @@ def read_all_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return {info.filename.removesuffix(".npy"): _read_stored(archive, info) for info in archive.infolist()}
+                infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+                stored = sum(info.file_size for info in archive.infolist())
+                if len(infos) < len(archive.infolist()) or stored > os.fstat(file.fileno()).st_size:  # members may lie in each other
+                    raise DataError("arrays are in it twice, or are larger than the file")
+                return {name: _read_stored(archive, info) for name, info in infos.items()}
         except DAMAGE as error:
-            raise DataError(f"{os.fspath(path)}: damaged ({type(error).__name__}: {error})") from None
+            raise DataError(one_line(f"{os.fspath(path)}: damaged ({type(error).__name__}: {error})")) from None
 
 
 def _read_stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
@@ -85,9 +90,9 @@ def _read(file: IO[bytes], path: str, expected: Mapping[str, NDArray[Any]]) -> d
             _check_names(members, expected)
             return {name: _read_member(archive, name, like) for name, like in expected.items()}
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(one_line(f"{path}: {error}")) from None
     except DAMAGE as error:
-        raise DataError(f"{path}: not a weights file, or damaged ({type(error).__name__}: {error})") from None
+        raise DataError(one_line(f"{path}: not a weights file, or damaged ({type(error).__name__}: {error})")) from None
 
 
 def _check_names(members: list[str], expected: Mapping[str, NDArray[Any]]) -> None:

@@ -11,6 +11,7 @@ from tinycnn.layers.layer import Layer
 from tinycnn.saving import keras_weights, legacy_h5, npz, safetensors
 from tinycnn.saving.archive import read_archive
 from tinycnn.saving.atomic import replacing
+from tinycnn.saving.file_errors import one_line
 from tinycnn.saving.hdf5 import Group, read_hdf5
 from tinycnn.saving.paths import weight_paths
 
@@ -61,7 +62,7 @@ def read(path: str, model: Layer, optimizer: Any, skip_mismatch: bool, by_name: 
         if state is not None:
             keras_weights.set_state(optimizer, state)
     except DataError as error:
-        raise DataError(f"{os.fspath(path)}: {error}") from error
+        raise DataError(one_line(f"{os.fspath(path)}: {error}")) from error
     keras_weights.assign(pairs)
 
 

@@ -6,12 +6,14 @@ import os
 from typing import Any
 
 from tinycnn.checks import check_path
-from tinycnn.errors import DataError, TinyCNNError
+from tinycnn.errors import DataError
 from tinycnn.layers import Activation, Input, KerasTensor
 from tinycnn.models.model import Model
 from tinycnn.models.outputs import as_list
+from tinycnn.saving import budget
+from tinycnn.saving.file_errors import naming
 from tinycnn.saving.onnx.operator import OPERATORS
-from tinycnn.saving.onnx.reading import read_graph
+from tinycnn.saving.onnx.reading import Graph, read_graph, shortened
 from tinycnn.saving.onnx.runner import OnnxGraph
 
 __all__ = ["load_onnx"]
@@ -33,19 +35,22 @@ def load_onnx(filepath: str | os.PathLike[str]) -> Model:
     """
     path = check_path("filepath", filepath)
     graph = read_graph(path, OPERATORS.__contains__)
-    try:
-        layer = OnnxGraph(graph)
-        inputs = []
-        for port in graph.inputs:
-            if port.shape is None or not port.shape:
-                raise DataError(f"the input {port.name!r} has no shape, or no axis for the batch")
-            inputs.append(Input(batch_shape=port.shape, dtype=port.dtype, name=_layer_name(port.name)))
-        found = layer(inputs if len(inputs) > 1 else inputs[0])
-        outputs = [_named(tensor, port.name, inputs, layer.dtype) for tensor, port in zip(as_list(found), graph.outputs, strict=True)]
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    except (TinyCNNError, MemoryError) as error:
-        raise DataError(f"{path}: the graph cannot be run: {error}") from None
+    with naming(path), budget.limited(os.path.getsize(path) / 2):
+        try:
+            return _model(graph)
+        except MemoryError as error:
+            raise DataError(f"the graph cannot be run: {error}") from None
+
+
+def _model(graph: Graph) -> Model:
+    layer = OnnxGraph(graph)
+    inputs = []
+    for port in graph.inputs:
+        if port.shape is None or not port.shape:
+            raise DataError(f"the input {shortened(port.name)} has no shape, or no axis for the batch")
+        inputs.append(Input(batch_shape=port.shape, dtype=port.dtype, name=_layer_name(port.name)))
+    found = layer(inputs if len(inputs) > 1 else inputs[0])
+    outputs = [_named(tensor, port.name, inputs, layer.dtype) for tensor, port in zip(as_list(found), graph.outputs, strict=True)]
     return Model(inputs, outputs if len(outputs) > 1 else outputs[0])
 
 

@@ -7,6 +7,7 @@ only what stands before it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from tinycnn.errors import DataError
 from tinycnn.layers.shapes import Shape
+from tinycnn.saving.file_errors import naming
 from tinycnn.saving.onnx.package import load_onnx_package, newest_opset
 
 __all__ = ["DTYPES", "Graph", "Port", "Step", "read_graph", "shortened"]
@@ -105,12 +107,10 @@ def read_graph(path: str | os.PathLike[str], knows: Callable[[str], bool]) -> Gr
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         data = stream.read(_MAX_BYTES) if size <= _MAX_BYTES else b""
-    try:
+    with naming(path):
         if size > _MAX_BYTES:
             raise DataError(f"it has {size} bytes, and an ONNX file {_MAX_BYTES} at most")
         return _graph(_parsed(onnx, data), knows)
-    except DataError as error:
-        raise DataError(f"{os.fspath(path)}: {error}") from None
 
 
 def _parsed(onnx: Any, data: bytes) -> Any:
@@ -195,11 +195,9 @@ def _array(tensor: Any) -> NDArray[Any]:
     if tensor.data_type not in DTYPES or tensor.HasField("segment"):
         raise DataError(f"{who} has the dtype {tensor.data_type} or comes in segments, which is not supported")
     shape = tuple(tensor.dims)
-    if len(shape) > _MAX_RANK or any(n < 0 for n in shape):
+    if len(shape) > _MAX_RANK or any(n < 0 for n in shape) or (0 in shape and math.prod(max(n, 1) for n in shape) > _MAX_BYTES):
         raise DataError(f"{who} has an impossible shape")
-    count = 1
-    for n in shape:
-        count *= n
+    count = math.prod(shape)
     dtype, stored = DTYPES[tensor.data_type]
     if tensor.HasField("raw_data"):
         if len(tensor.raw_data) != count * np.dtype(stored).itemsize:
@@ -278,6 +276,8 @@ def _check_names(constants: dict[str, Any], inputs: Sequence[Port], outputs: Seq
             if name and name not in known:
                 raise DataError(f"the node {shortened(step.name)} ({step.op}) reads {shortened(name)}, which no earlier node makes")
         known.update(step.outputs)
+    if len({port.name for port in outputs}) < len(outputs):
+        raise DataError("it has an output twice")
     for port in outputs:
         if port.name not in known or not port.name:
             raise DataError(f"the output {shortened(port.name)} is made by no node")

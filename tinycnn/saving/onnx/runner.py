@@ -14,9 +14,11 @@ from tinycnn.errors import ArgumentError, DataError, ShapeError, TinyCNNError
 from tinycnn.layers import Layer
 from tinycnn.layers.input_spec import InputSpec
 from tinycnn.layers.shapes import Shape
+from tinycnn.saving import budget
 from tinycnn.saving.onnx import operators, shape_operators, window_operators
 from tinycnn.saving.onnx.operator import OPERATORS, Context, check_call
 from tinycnn.saving.onnx.reading import Graph, Step, shortened
+from tinycnn.saving.onnx.work import multiply_adds
 
 __all__ = ["OnnxGraph"]
 
@@ -90,10 +92,13 @@ class OnnxGraph(Layer):
         operator = OPERATORS[step.op]
         at = Context(self._graph.opset, training, np.dtype(self.dtype), limit, len(step.outputs))
         inputs = [self._look_up(name, values) for name in step.inputs]
+        shapes = [value.shape for value in inputs if value is not None]
         try:
+            budget.check_result(step.op, 0, multiply_adds(step.op, shapes, step.attributes))
             with np.errstate(all="ignore"):
                 found = operator.function(at, *inputs, **step.attributes)
             results = found if isinstance(found, list) else [found]
+            budget.check_result(step.op, 0, 8 * sum(result.size for result in results))
             values.update(zip(step.outputs, results, strict=False))
             for name in self._graph.last_reads.get(place, ()):
                 values.pop(name, None)
@@ -101,9 +106,7 @@ class OnnxGraph(Layer):
         except TinyCNNError as error:
             raise type(error)(f"{_who(step)}: {error}") from None
         except _MISFITS as error:
-            raise DataError(
-                f"{_who(step)} cannot take its inputs of shapes {[v.shape for v in inputs if v is not None]}: {error}"
-            ) from None
+            raise DataError(f"{_who(step)} cannot take its inputs of shapes {shapes}: {error}") from None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         shapes = [input_shape] if len(self._graph.inputs) == 1 else input_shape
