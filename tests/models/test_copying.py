@@ -192,3 +192,16 @@ def test_arguments_that_do_not_fit() -> None:
         models.clone_model(functional(), input_tensors=[x, x])
     with pytest.raises(errors.ArgumentError, match="from its config"):
         models.clone_model(subclassed(), clone_function=lambda layer: layer)
+
+
+def test_a_layer_in_a_model_and_in_a_part_of_it_stays_one() -> None:
+    inputs, shared = layers.Input((3,)), layers.Dense(3)
+    part = models.Model(inputs, shared(inputs))
+    model = models.Model(inputs, part(part.output))
+    x = np.ones((2, 3), "f4")
+    text = model.to_json()
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model)), models.model_from_json(text), models.model_from_json(text)]
+    for one in copies[:2]:
+        np.testing.assert_array_equal(one.predict(x, verbose=0), model.predict(x, verbose=0))
+    weights = [id(weight) for one in (model, *copies) for weight in one.weights]
+    assert len(weights) == len(set(weights)) == 2 * 5

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinycnn import registry
 from tinycnn.errors import ArgumentError
+from tinycnn.saving.configurable import serialize_shared, sharing
 from tinycnn.saving.custom import get_registered_name, within
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def state(layer: Layer) -> dict[str, Any]:
     inside = list(layer.walk())
     types = {get_registered_name(type(one)): type(one) for one in inside}
     return {
-        "config": layer.get_config(),
+        "config": serialize_shared(layer)["config"],
         "classes": {name: cls for name, cls in types.items() if name not in registry.names("layer")},
         "built_for": layer.built_for,
         "weights": layer.get_weights(),
@@ -37,7 +38,7 @@ def state(layer: Layer) -> dict[str, Any]:
 
 def restored(cls: type[Layer], state: dict[str, Any]) -> Layer:
     """A new layer of class `cls` in that state."""
-    with within(state["classes"]):
+    with within(state["classes"]), sharing():
         layer = cls.from_config(state["config"])
         if not layer.built:
             layer.build_as(state["built_for"])

@@ -21,7 +21,7 @@ from tinycnn.layers.calls import decode, encode, read_history
 from tinycnn.layers.symbolic import KerasHistory, KerasTensor, Node
 from tinycnn.layers.tree import leaves, map_leaves
 from tinycnn.models.graph import Graph, places
-from tinycnn.saving.configurable import deserialize, serialize
+from tinycnn.saving.configurable import SHARED, deserialize, serialize
 
 __all__ = ["check_bounds", "graph_config", "graph_from_config"]
 
@@ -85,7 +85,7 @@ def check_bounds(config: Any) -> None:
 
 
 #: What a layer's entry may hold; all but the first four only Keras needs.
-_ENTRY = {"class_name", "config", "name", "inbound_nodes", "module", "registered_name", "build_config", "compile_config"}
+_ENTRY = {"class_name", "config", "name", "inbound_nodes", "module", "registered_name", "build_config", "compile_config", SHARED}
 
 
 class _Reader:
@@ -105,7 +105,7 @@ class _Reader:
             raise ArgumentError(
                 f"a layer in the config of a model must be a dict of class_name, config, name, inbound_nodes, got {entry!r:.200}"
             )
-        layer = deserialize("layer", {key: entry[key] for key in ("class_name", "config") if key in entry})
+        layer = deserialize("layer", {key: entry[key] for key in ("class_name", "config", SHARED) if key in entry})
         name = entry.get("name", layer.name)
         if name != layer.name and "name" not in entry.get("config", {}) and isinstance(name, str):
             layer.name = name  # a get_config of the user's own, which leaves it out

@@ -20,9 +20,12 @@ from tinycnn.errors import ArgumentError, DataError, DTypeError, shown
 from tinycnn.random import SeedGenerator
 from tinycnn.saving.custom import get_registered_name, get_registered_object, within
 
-__all__ = ["Configurable", "Placed", "argument_names", "deserialize", "resolve", "serialize", "serialize_shared", "sharing"]
+__all__ = ["SHARED", "Configurable", "Placed", "argument_names", "deserialize", "resolve", "serialize", "serialize_shared", "sharing"]
 
 C = TypeVar("C", bound="Configurable")
+
+#: The entry beside a class and its config, in Keras's files, too, by which configs of one layer know each other.
+SHARED = "shared_object_id"
 
 _MAX_NAME = 100
 
@@ -97,14 +100,14 @@ def resolve(kind: str, identifier: Any) -> Any:
         if not hasattr(found, "from_config"):
             raise ArgumentError(f"the {kind} {name!r} cannot be made from a config, it is not Configurable")
         with _placed(config):
-            if isinstance(config, Placed) and type(_sharing.made.get(config.shared)) is found:
-                return _sharing.made[config.shared]
+            shared, known = identifier.get(SHARED), _sharing.made
+            if known is not None and isinstance(shared, int) and type(known.get(shared)) is found:
+                return known[shared]
             made = found.from_config(config)
-            if isinstance(config, Placed):
-                if config.finish:
-                    config.finish(made)
-                if config.shared is not None:
-                    _sharing.made[config.shared] = made
+            if isinstance(config, Placed) and config.finish:
+                config.finish(made)
+            if known is not None and isinstance(shared, int):
+                known[shared] = made
             return made
     if isinstance(identifier, type):
         return identifier()
@@ -123,16 +126,13 @@ def _look_up(kind: str, name: str) -> Any:
 class Placed(dict[str, Any]):
     """Arguments that know where in a file they stand, for errors: "layer 'x' (class Foo) at config.layers[3]".
 
-    `finish` is called with the object that is made of them. Where `shared` is not None, all configs with it stand for one object.
+    `finish` is called with the object that is made of them.
     """
 
-    def __init__(
-        self, config: Mapping[str, Any], place: str, finish: Callable[[Any], None] | None = None, shared: int | None = None
-    ) -> None:
+    def __init__(self, config: Mapping[str, Any], place: str, finish: Callable[[Any], None] | None = None) -> None:
         super().__init__(config)
         self.place = place
         self.finish = finish
-        self.shared = shared
 
 
 @contextlib.contextmanager
@@ -155,7 +155,7 @@ class _Sharing(threading.local):
     def __init__(self) -> None:
         self.counts: Counter[int] | None = None
         self.numbers: dict[int, int] = {}
-        self.made: dict[int | None, Any] = {}
+        self.made: dict[int, Any] | None = None
 
 
 _sharing = _Sharing()
@@ -163,7 +163,7 @@ _sharing = _Sharing()
 
 @contextlib.contextmanager
 def sharing() -> Iterator[None]:
-    """Configs in the block that are marked as those of one layer give one."""
+    """Configs in the block that `SHARED` marks as those of one layer give one."""
     before, _sharing.made = _sharing.made, {}
     try:
         yield
@@ -172,7 +172,7 @@ def sharing() -> Iterator[None]:
 
 
 def serialize_shared(value: Any) -> Any:
-    """`serialize`, with "shared_object_id" beside the config of each layer that is in it several times."""
+    """`serialize`, with `SHARED` beside the config of each layer that is in it several times."""
     _sharing.counts, _sharing.numbers = Counter(), {}
     try:
         found = serialize(value)
@@ -197,7 +197,7 @@ def serialize(value: Any) -> Any:
         found = {"class_name": get_registered_name(type(value)), "config": value.get_config()}
         if _sharing.counts is not None and hasattr(value, "own_weights"):  # a layer: of anything else, one as good will do
             _sharing.counts[id(value)] += 1
-        return {**found, "shared_object_id": _sharing.numbers[id(value)]} if id(value) in _sharing.numbers else found
+        return {**found, SHARED: _sharing.numbers[id(value)]} if id(value) in _sharing.numbers else found
     if isinstance(value, (list, tuple)):
         return [serialize(item) for item in value]
     if isinstance(value, Mapping):

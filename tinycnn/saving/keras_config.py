@@ -14,7 +14,7 @@ from typing import Any
 
 from tinycnn import registry
 from tinycnn.errors import DataError
-from tinycnn.saving.configurable import Placed, argument_names
+from tinycnn.saving.configurable import SHARED, Placed, argument_names
 from tinycnn.saving.custom import get_registered_name, get_registered_object
 from tinycnn.saving.keras_ops import MODULE, bound, op_from_keras, op_to_keras
 
@@ -168,9 +168,7 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
         name, config = registry.lookup("metric", config["fn"]).__name__, {"name": config.get("name")}
     if not isinstance(config, Mapping):
         raise DataError(f"{who}: its config must be a dict, got {type(config).__name__}")
-    others = {key: part for key, part in value.items() if key in ("name", "inbound_nodes")}
-    shared = value.get("shared_object_id") if kind == "layer" else None
-    shared = shared if isinstance(shared, int) else None
+    others = {key: part for key, part in value.items() if key in ("name", "inbound_nodes", *([SHARED] if kind == "layer" else []))}
     if isinstance(others.get("inbound_nodes"), list):
         others["inbound_nodes"] = [_node_from_keras(node, name) for node in others["inbound_nodes"]]
     if str(value.get("module")).startswith(MODULE):
@@ -180,13 +178,13 @@ def _class_from_keras(name: str, value: Mapping[str, Any], kind: str, place: str
     registered = next((n for n in (value.get("registered_name"), name) if get_registered_object(n) is not None), None)
     if registered is not None:
         parts = {key: from_keras(part, _kind(key, kind), _inside(place, f".{key:.{_MAX_KEY}}")) for key, part in config.items()}
-        return {"class_name": registered, "config": Placed(parts, who, shared=shared), **others}
+        return {"class_name": registered, "config": Placed(parts, who), **others}
     if name not in registry.names(kind):
         raise DataError(f"{who}: tinycnn has no {kind} of this name, and none is registered or among custom_objects")
     cls = registry.lookup(kind, name)
     if not hasattr(cls, "from_config"):
         raise DataError(f"{who}: this {kind} cannot be made from a config")
-    return {"class_name": name, "config": Placed(_arguments(cls, config, kind, who, place), who, shared=shared), **others}
+    return {"class_name": name, "config": Placed(_arguments(cls, config, kind, who, place), who), **others}
 
 
 def _node_from_keras(node: Any, name: str) -> Any:
