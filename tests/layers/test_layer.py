@@ -569,8 +569,15 @@ def test_an_argument_that_is_not_plain_needs_an_attribute() -> None:
             super().__init__()
             self.hidden = inner
 
+    class Handing(Around):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+
     with pytest.raises(ArgumentError, match="Around keeps no attribute 'inner' for its argument of that name"):
         Around(layers.Dense(2)).get_config()
+    with pytest.raises(ArgumentError, match="Handing keeps no attribute 'inner' for its argument of that name"):
+        Handing(inner=layers.Dense(2)).get_config()  # else it would be lost without a word
+    assert Handing(inner=3).get_config()["inner"] == 3
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'inner'"):
         Around()
 

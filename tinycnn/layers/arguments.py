@@ -12,6 +12,9 @@ from tinycnn.saving.configurable import Configurable
 
 __all__ = ["ArgumentKeeper"]
 
+#: Stands for an argument that only an attribute can keep.
+_NOT_PLAIN = object()
+
 
 class ArgumentKeeper(Configurable):
     """Base of what users derive classes from: where no attribute keeps a plain argument of theirs, `get_config` knows it all the same."""
@@ -25,12 +28,12 @@ class ArgumentKeeper(Configurable):
         names = super()._argument_names()
         if "_given" not in vars(self):
             return names
-        own = inspect.signature(type(self).__init__).parameters  # what it hands on to classes above, and they keep nowhere, it knows itself
-        return [name for name in names if name in own or hasattr(self, name)]
+        # what it was not given, and no attribute keeps, it hands on to classes above by itself
+        return [name for name in names if name in vars(self)["_given"] or hasattr(self, name)]
 
     def _argument(self, name: str) -> Any:
-        given = vars(self).get("_given", {})
-        return given[name] if name in given and not hasattr(self, name) else super()._argument(name)
+        given = vars(self).get("_given", {}).get(name, _NOT_PLAIN)
+        return super()._argument(name) if given is _NOT_PLAIN or hasattr(self, name) else given
 
 
 def _keeping(init: Callable[..., None]) -> Callable[..., None]:
@@ -40,9 +43,13 @@ def _keeping(init: Callable[..., None]) -> Callable[..., None]:
     def wrapper(self: Any, /, *args: Any, **kwargs: Any) -> None:
         if "_given" not in vars(self):  # else a class below has put its own aside
             with contextlib.suppress(TypeError):  # they do not fit, as the call itself tells
-                given = inspect.signature(init).bind(self, *args, **kwargs)
-                given.apply_defaults()
-                vars(self)["_given"] = {name: value for name, value in given.arguments.items() if _is_plain(value)}
+                signature = inspect.signature(init)
+                bound = signature.bind(self, *args, **kwargs)
+                bound.apply_defaults()
+                for name, parameter in signature.parameters.items():
+                    if parameter.kind is parameter.VAR_KEYWORD:
+                        bound.arguments |= bound.arguments.pop(name)
+                vars(self)["_given"] = {name: value if _is_plain(value) else _NOT_PLAIN for name, value in bound.arguments.items()}
         init(self, *args, **kwargs)
 
     return wrapper
