@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import pickletools
 from typing import Any
@@ -205,3 +206,22 @@ def test_a_layer_in_a_model_and_in_a_part_of_it_stays_one() -> None:
         np.testing.assert_array_equal(one.predict(x, verbose=0), model.predict(x, verbose=0))
     weights = [id(weight) for one in (model, *copies) for weight in one.weights]
     assert len(weights) == len(set(weights)) == 2 * 5
+
+
+class Copying(layers.Layer):
+    """Its config copies the layer inside."""
+
+    def __init__(self, inner: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.inner = layers.Dense(2) if inner is None else inner
+
+    def call(self, inputs: Any) -> Any:
+        return self.inner(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "inner": layers.serialize(copy.deepcopy(self.inner))}
+
+
+def test_a_config_may_be_made_while_another_is_written() -> None:
+    model = models.Sequential([layers.Input((3,)), Copying(), layers.Dense(1)])
+    assert json.loads(model.to_json())["config"]["layers"][1]["config"]["inner"]["class_name"] == "Dense"

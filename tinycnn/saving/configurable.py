@@ -173,16 +173,18 @@ def sharing() -> Iterator[None]:
 
 def serialize_shared(value: Any) -> Any:
     """`serialize`, with `SHARED` beside the config of each layer that is in it several times."""
-    _sharing.counts, _sharing.numbers = Counter(), {}
+    before = _sharing.counts, _sharing.numbers  # a `get_config` may copy a layer
+    counts: Counter[int] = Counter()
     try:
+        _sharing.counts, _sharing.numbers = counts, {}
         found = serialize(value)
-        several = [key for key, count in _sharing.counts.items() if count > 1]
+        several = [key for key, count in counts.items() if count > 1]
         if not several:
             return found
         _sharing.counts, _sharing.numbers = None, {key: number for number, key in enumerate(several, 1)}
         return serialize(value)
     finally:
-        _sharing.counts, _sharing.numbers = None, {}
+        _sharing.counts, _sharing.numbers = before
 
 
 def serialize(value: Any) -> Any:
