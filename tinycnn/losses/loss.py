@@ -93,9 +93,7 @@ class Loss(Configurable):
 
     def __call__(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> Tensor:
         """The loss of a batch: a scalar Tensor, unless the reduction is "none"."""
-        y_pred = as_output(y_pred, self.dtype)
-        if not self.knows_targets():
-            y_true = convert_to_tensor(y_true, y_pred.dtype)
+        y_true, y_pred = self._brought_together(y_true, as_output(y_pred, self.dtype))
         values = self.call(y_true, y_pred)
         mask = self.counted(y_true, values)
         if mask is not None:
@@ -104,9 +102,9 @@ class Loss(Configurable):
             sample_weight = weight * given
         return reduce_weighted_values(values, sample_weight, self.reduction)
 
-    def knows_targets(self) -> bool:
-        """Whether `call` takes targets of any dtype and shape that can be meant; else they are brought to the dtype of the outputs."""
-        return is_own(type(self))
+    def _brought_together(self, y_true: TensorLike, y_pred: Tensor) -> tuple[TensorLike, Tensor]:
+        """What `call` is to get: of a user's own, targets in the dtype of the outputs; ours take every dtype as it is meant."""
+        return (y_true if is_own(type(self)) else convert_to_tensor(y_true, y_pred.dtype)), y_pred
 
     def counted(self, y_true: TensorLike, values: Tensor) -> NDArray[Any] | None:
         """Which of the losses `values` count, a bool for each; the others are no part of a mean. None: all count."""
@@ -162,12 +160,12 @@ class LossFunctionWrapper(Loss):
         self.settings = settings
         super().__init__(name or getattr(self.fn, "__name__", None), reduction, dtype)
 
-    def knows_targets(self) -> bool:
-        return super().knows_targets() and is_own(self.fn)
+    def _brought_together(self, y_true: TensorLike, y_pred: Tensor) -> tuple[TensorLike, Tensor]:
+        if is_own(type(self)) and is_own(self.fn):
+            return y_true, y_pred
+        return of_one_rank(convert_to_tensor(y_true, y_pred.dtype), y_pred)
 
     def call(self, y_true: TensorLike, y_pred: Tensor) -> Tensor:
-        if not self.knows_targets():
-            y_true, y_pred = of_one_rank(convert_to_tensor(y_true), y_pred)
         return convert_to_tensor(self.fn(y_true, y_pred, **self.settings))
 
     def check_targets(self, y_true: TensorLike, y_pred_shape: tuple[int | None, ...]) -> None:
